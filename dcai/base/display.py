@@ -1,0 +1,75 @@
+"""Plain rows to escaped HTML; it knows no dcai type."""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+
+STYLE = """
+<style>
+.dcai { font: 13px/1.45 system-ui, -apple-system, "Segoe UI", sans-serif; color: var(--jp-ui-font-color1, #1a1a1a); max-width: 960px; }
+.dcai h3 { font-size: 15px; margin: 0 0 4px; font-weight: 600; }
+.dcai p { margin: 2px 0 8px; }
+.dcai .muted { color: var(--jp-ui-font-color2, #616161); }
+.dcai .warn { color: var(--jp-warn-color0, #9a4b00); }
+.dcai table { border-collapse: collapse; margin: 4px 0 12px; width: auto; }
+.dcai th, .dcai td { text-align: left; padding: 3px 12px 3px 0; border-bottom: 1px solid var(--jp-border-color2, #e0e0e0);
+  vertical-align: top; background: transparent; max-width: 420px; overflow-wrap: anywhere; }
+.dcai th { font-weight: 600; white-space: nowrap; }
+.dcai td.number, .dcai th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.dcai .bar { display: inline-block; height: 8px; border-radius: 2px; background: var(--jp-brand-color1, #1976d2); vertical-align: middle; }
+.dcai bdi { unicode-bidi: isolate; }
+</style>
+"""
+
+
+def escape(value: object, limit: int = 200) -> str:
+    """Escape a cell for HTML: cut, control characters made visible, direction isolated.
+
+    Examples
+    --------
+    >>> escape("<b>")
+    '<bdi>&lt;b&gt;</bdi>'
+    """
+    return f"<bdi>{html.escape(show_text(value, limit))}</bdi>"
+
+
+def show_text(value: object, limit: int = 200) -> str:
+    """Write a cell as harmless text: control and direction marks visible, lone surrogates replaced, long text cut."""
+    text = "" if value is None else str(value)
+    cut = text[:limit] + ("…" if len(text) > limit else "")
+    return "".join(_visible(c) for c in cut)
+
+
+def _visible(character: str) -> str:
+    if character in "\n\t ":
+        return character
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co"):
+        return f"\\u{ord(character):04x}"
+    return character
+
+
+def to_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str], numbers: Iterable[str] = ()) -> str:
+    """Write rows as an HTML table; every cell is escaped, columns named in `numbers` are set right."""
+    right = set(numbers)
+    mark = {c: ' class="number"' if c in right else "" for c in columns}
+    head = "".join(f"<th{mark[c]}>{html.escape(c)}</th>" for c in columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td{mark[c]}>{escape(row.get(c))}</td>" for c in columns) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def to_block(*parts: str) -> str:
+    """Wrap parts of HTML in dcai's block, with its style."""
+    return f'{STYLE}<div class="dcai">{"".join(parts)}</div>'
+
+
+def to_page(title: str, body: str) -> str:
+    """Wrap a block as a whole HTML document that needs no network."""
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title></head><body>{body}</body></html>\n"
+    )

@@ -1,0 +1,229 @@
+r"""Canonical text of a cell, and fingerprints of rows made from it. Format version 1.
+
+The same table read as text, with types, from Parquet or through polars has the same fingerprints:
+
+* Missing is every empty value and every text that `pandas.read_csv` reads as empty; it adds nothing to a hash.
+* A number is its value: integers below 2**64 exactly, others with 15 significant digits; text that is written
+  like a number counts as that number (``007`` = ``7`` = ``7.0``).
+* A boolean is ``true`` or ``false``, whatever the case of the text.
+* A date is ISO 8601, in UTC if it has a zone, without the time at midnight; ISO text counts as that date.
+* Every other text is itself, unchanged.
+
+The hash of a cell is the xxh3-128 of ``column name, U+001F, canonical text`` as two 64-bit lanes; the hash of a row
+is the lane-wise sum modulo 2**64 over its cells. A sum (and not one long text) lets the fingerprint of an edited row be
+computed from the edit alone, so that a correction finds its row again after other corrections were applied.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import re
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xxhash
+
+from dcai.base.records import Scalar
+
+Hashes = npt.NDArray[np.uint64]
+
+MISSING_TEXTS = frozenset(
+    [
+        "",
+        "#N/A",
+        "#N/A N/A",
+        "#NA",
+        "-1.#IND",
+        "-1.#QNAN",
+        "-NaN",
+        "-nan",
+        "1.#IND",
+        "1.#QNAN",
+        "<NA>",
+        "N/A",
+        "NA",
+        "NULL",
+        "NaN",
+        "None",
+        "n/a",
+        "nan",
+        "null",
+    ]
+)
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}\Z")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?\Z")
+_INFINITY = re.compile(r"[+-]?inf(?:inity)?\Z", re.IGNORECASE)
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?\Z", re.ASCII)
+_LONGEST_NUMBER = 40
+_LARGEST_INTEGER = 2**64
+_LANE = 2**64
+
+
+def plain(value: object) -> Scalar:
+    """Turn a cell into a plain scalar that JSON can hold; missing becomes None, other objects their text.
+
+    Examples
+    --------
+    >>> plain(np.int64(3)), plain(pd.NA), plain(pd.Timestamp("2020-01-02"))
+    (3, None, '2020-01-02')
+    """
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return _plain_float(value)
+    if value is pd.NaT or value is pd.NA or value is None:
+        return None
+    if isinstance(value, (dt.datetime, dt.date)):
+        return _date_text(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"bytes:{xxhash.xxh3_128_hexdigest(bytes(value))}"
+    if isinstance(value, np.ndarray):
+        return f"array:{xxhash.xxh3_128_hexdigest(np.ascontiguousarray(value).tobytes())}"
+    return str(value)
+
+
+def _plain_float(value: float) -> Scalar:
+    if np.isnan(value):
+        return None
+    return value if np.isfinite(value) else str(value)
+
+
+def canonical(value: object) -> str | None:
+    """Write the canonical text of one cell; None for a missing one.
+
+    Examples
+    --------
+    >>> canonical(" 7.0"), canonical(7), canonical("N/A"), canonical("TRUE"), canonical("2020-01-02 00:00")
+    ('7', '7', None, 'true', '2020-01-02')
+    """
+    if isinstance(value, np.float32):
+        value = float(str(value))
+    scalar = value if isinstance(value, (str, int, float, bool)) else _decimal_or_plain(value)
+    if scalar is None:
+        return None
+    if isinstance(scalar, str):
+        return _canonical_text(scalar)
+    if isinstance(scalar, bool):
+        return "true" if scalar else "false"
+    return _canonical_number(scalar)
+
+
+def _decimal_or_plain(value: object) -> Scalar:
+    return str(value) if isinstance(value, decimal.Decimal) else plain(value)
+
+
+def _canonical_text(text: str) -> str | None:
+    if text in MISSING_TEXTS:
+        return None
+    if len(text) > _LONGEST_NUMBER:
+        return text
+    bare = text.strip()
+    if _INTEGER.match(bare):
+        return _canonical_number(int(bare))
+    if _NUMBER.match(bare) or _INFINITY.match(bare):
+        return _canonical_number(float(bare))
+    if bare.lower() in ("true", "false"):
+        return bare.lower()
+    if _ISO.match(bare):
+        return _canonical_iso(bare)
+    return text
+
+
+def _canonical_number(number: float) -> str | None:
+    if isinstance(number, int):
+        return str(number) if abs(number) < _LARGEST_INTEGER else format(float(number), ".15g")
+    if number != number:  # noqa: PLR0124 (NaN is the only number that differs from itself)
+        return None
+    if number.is_integer() and abs(number) < _LARGEST_INTEGER:
+        return str(int(number))
+    return format(number, ".15g")
+
+
+def _canonical_iso(text: str) -> str:
+    try:
+        return _date_text(dt.datetime.fromisoformat(text))
+    except ValueError:  # 2020-02-30 looks like a date and is none
+        return text
+
+
+def _date_text(value: dt.date) -> str:
+    if isinstance(value, dt.datetime):
+        if value.tzinfo is not None:
+            return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+        bare = value.isoformat()
+        return bare.removesuffix("T00:00:00")
+    return value.isoformat()
+
+
+def canonicals(column: pd.Series[Any]) -> npt.NDArray[np.object_]:
+    """Write the canonical text of every cell of a column, shape (n,), None where missing."""
+    codes, distinct = distinct_cells(column)
+    texts = np.array([canonical(v) for v in distinct] + [None], dtype=object)
+    return texts[codes]
+
+
+def distinct_cells(column: pd.Series[Any]) -> tuple[npt.NDArray[np.intp], list[object]]:
+    """Number the distinct cells of a column: codes of shape (n,), -1 for missing, and the cells by code.
+
+    Unlike `pandas.factorize` it keeps 1, 1.0 and True apart and takes cells that have no hash.
+    """
+    if column.dtype != object:
+        codes, distinct = pd.factorize(column)
+        return codes, list(distinct)
+    places: dict[Hashable, int] = {}
+    cells: list[object] = []
+    codes = np.empty(len(column), dtype=np.intp)
+    for i, cell in enumerate(column):
+        value = cell if isinstance(cell, Hashable) else plain(cell)
+        mark = (type(value), value)
+        if mark not in places:
+            places[mark] = len(cells)
+            cells.append(value)
+        codes[i] = places[mark]
+    return codes, cells
+
+
+def hash_cell(column: str, text: str | None) -> tuple[int, int]:
+    """Hash one cell from its column name and canonical text, as two 64-bit lanes."""
+    if text is None:
+        return 0, 0
+    whole = xxhash.xxh3_128_intdigest(f"{column}\x1f{text}".encode("utf-8", "surrogatepass"))
+    return whole >> 64, whole & (_LANE - 1)
+
+
+def hash_column(name: str, column: pd.Series[Any]) -> Hashes:
+    """Hash every cell of a column, shape (n, 2)."""
+    codes, distinct = distinct_cells(column)
+    lanes = np.array([hash_cell(name, canonical(v)) for v in distinct] + [(0, 0)], dtype=np.uint64)
+    return np.asarray(lanes[codes], dtype=np.uint64)
+
+
+def hash_rows(frame: pd.DataFrame, columns: Iterable[str] | None = None) -> Hashes:
+    """Hash the rows of a frame over some columns (default: all), shape (n, 2); the order of columns does not matter."""
+    total = np.zeros((len(frame), 2), dtype=np.uint64)
+    for name in frame.columns if columns is None else columns:
+        total += hash_column(str(name), frame[name])
+    return total
+
+
+def add_hashes(one: tuple[int, int], other: tuple[int, int], sign: int = 1) -> tuple[int, int]:
+    """Add (or with sign -1 subtract) the lanes of two hashes."""
+    return (one[0] + sign * other[0]) % _LANE, (one[1] + sign * other[1]) % _LANE
+
+
+def to_hex(lanes: Iterable[int]) -> str:
+    """Write a hash as 32 hexadecimal digits."""
+    return "".join(f"{int(lane):016x}" for lane in lanes)
+
+
+def from_hex(text: str) -> tuple[int, int]:
+    """Read a hash from 32 hexadecimal digits."""
+    return int(text[:16], 16), int(text[16:32], 16)

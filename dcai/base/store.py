@@ -1,0 +1,111 @@
+"""Files that are whole or not there: atomic writes, appending with fsync, locks, hashes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dcai.base.errors import DcaiError, MissingError
+
+
+class LockedError(DcaiError):
+    """Another process holds the lock on a file for longer than a write can take."""
+
+
+def write_atomic(path: str | Path, content: str | bytes) -> Path:
+    """Write a file so that a reader sees the old content or the new, never a part; parents are made."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+        Path(temporary).replace(target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+    _sync_folder(target.parent)
+    return target
+
+
+def append_line(path: str | Path, line: str) -> None:
+    """Append one line and return when it is on disk."""
+    append_lines(path, [line])
+
+
+def append_lines(path: str | Path, lines: list[str]) -> None:
+    """Append lines in one write and return when they are on disk.
+
+    When the write fails half way (a full disk), the file is cut back to what it was.
+    """
+    target = Path(path)
+    made = not target.exists()
+    with target.open("ab") as stream:
+        start = stream.tell()
+        try:
+            stream.write("".join(f"{line}\n" for line in lines).encode("utf-8"))
+            stream.flush()
+            os.fsync(stream.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.truncate(target, start)
+            raise
+    if made:
+        _sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def lock(path: str | Path, timeout: float = 20.0) -> Iterator[None]:
+    """Hold the lock of a file (a lock file in the system's temporary folder, nothing beside the file itself)."""
+    import filelock
+
+    name = hashlib.sha256(os.fsencode(Path(path).resolve())).hexdigest()[:24]
+    guard = filelock.FileLock(Path(tempfile.gettempdir()) / f"dcai-{_user()}-{name}.lock")
+    try:
+        guard.acquire(timeout=timeout)
+    except filelock.Timeout as error:
+        raise LockedError(
+            f"Another process has been writing to {path} for more than {timeout:g} s. Wait for it, or end it, and try again."
+        ) from error
+    try:
+        yield
+    finally:
+        guard.release()
+
+
+def sha256_of(path: str | Path) -> str:
+    """Hash a file's bytes."""
+    target = Path(path)
+    if not target.is_file():
+        raise MissingError(f"There is no file {str(target)!r} to hash.")
+    with target.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _user() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else "user"
+
+
+def _sync_folder(folder: Path) -> None:
+    # A new name is durable only when its folder is synced too; Windows has no such call.
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
