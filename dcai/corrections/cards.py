@@ -1,0 +1,135 @@
+"""What the reviewer sees of a finding: lines of the queue and cards, as records of plain text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dcai.base.fingerprints import canonical, plain
+from dcai.base.records import Card, Cell, ClassChoice, Correction, Finding, Group, QueueItem, Scalar, ShownRow
+from dcai.base.table import Table
+
+TEXT_LIMIT = 4000
+SHORT_LIMIT = 200
+PEER_LIMIT = 5
+_JPEG = b"\xff\xd8\xff"
+IMAGE_LIMIT = 200_000
+
+
+def make_item(row: Any, decided: str | None, *, blind: bool) -> QueueItem:
+    """Make a line of the queue from a row of the findings (a named tuple)."""
+    return QueueItem(
+        str(row.finding), int(row.row), str(row.detector), _column(row.column), _short(plain(row.given)),
+        None if blind and decided is None else _short(plain(row.suggested)), float(row.doubt), decided,
+    )  # fmt: skip
+
+
+def make_card(
+    table: Table,
+    found: pd.Series[Any],
+    probabilities: pd.DataFrame | None,
+    classes: list[Scalar],
+    line: Correction | None,
+    group: Group | None,
+    *,
+    blind: bool,
+) -> Card:
+    """Make the card of a finding (a row of the findings)."""
+    hide = blind and line is None
+    row = int(found["row"])
+    about_label = found["column"] == table.label
+    return Card(
+        finding=make_finding(found, hide=hide),
+        cells=show_cells(table, row, TEXT_LIMIT),
+        classes=order_classes(classes, None if hide or probabilities is None else probabilities.iloc[row])
+        if about_label or found["column"] is None
+        else [],
+        peers=[show_row(table, peer) for peer in _peers(found)],
+        decided=None if line is None else line.verdict,
+        note="" if line is None else line.note,
+        group=group,
+        label=None if table.label is None else _short(table.cell(row, table.label)),
+    )
+
+
+def make_finding(found: pd.Series[Any], *, hide: bool) -> Finding:
+    """Make the record of a finding; `hide` leaves out what would lead the reviewer."""
+    confidence = plain(found["confidence"])
+    part = plain(found["part"])
+    return Finding(
+        finding=str(found["finding"]),
+        row=int(found["row"]),
+        key=found["key"],
+        part=int(part) if isinstance(part, (int, float)) else None,
+        column=_column(found["column"]),
+        detector=str(found["detector"]),
+        doubt=float(found["doubt"]),
+        given=_long(plain(found["given"])),
+        suggested=None if hide else _long(plain(found["suggested"])),
+        confidence=None if hide or not isinstance(confidence, (int, float)) else float(confidence),
+        reason="Decide without the suggestion." if hide else str(found["reason"]),
+        peers=_peers(found),
+    )
+
+
+def order_classes(classes: list[Scalar], probabilities: pd.Series[Any] | None) -> list[ClassChoice]:
+    """Order classes by probability, largest first; without probabilities in their own order."""
+    if probabilities is None:
+        return [ClassChoice(c, None) for c in classes]
+    known = {canonical(name): float(p) for name, p in probabilities.items()}
+    choices = [ClassChoice(c, known.get(canonical(c))) for c in classes]
+    return sorted(
+        choices, key=lambda c: -1.0 if c.probability is None or np.isnan(c.probability) else c.probability, reverse=True
+    )
+
+
+def show_row(table: Table, row: int) -> ShownRow:
+    """Show a peer: its label and its cells, cut short."""
+    label = None if table.label is None else _short(table.cell(row, table.label))
+    return ShownRow(row, label, show_cells(table, row, SHORT_LIMIT))
+
+
+def show_cells(table: Table, row: int, limit: int) -> list[Cell]:
+    """Show the cells of a row as text; images as data addresses."""
+    cells = []
+    for name in table.frame.columns:
+        if name == table.label:
+            continue
+        kind = table.kinds[str(name)]
+        text = _image(table.frame[name].iloc[row]) if kind == "image" else None
+        if text is None:
+            whole = table.cell(row, str(name))
+            text, kind = ("" if whole is None else str(whole)), ("text" if kind == "image" else kind)
+            cells.append(Cell(str(name), text[:limit], kind, len(text) > limit))
+        else:
+            cells.append(Cell(str(name), text, "image", cut=False))
+    return cells
+
+
+def _image(value: object) -> str | None:
+    """Write image bytes as a data address that a browser shows; None for what it would not."""
+    import base64
+
+    if not isinstance(value, bytes) or len(value) > IMAGE_LIMIT:
+        return None
+    kind = "png" if value.startswith(b"\x89PNG") else "jpeg" if value.startswith(_JPEG) else None
+    return None if kind is None else f"data:image/{kind};base64,{base64.b64encode(value).decode()}"
+
+
+def _peers(found: pd.Series[Any]) -> list[int]:
+    peers = found["peers"]
+    return [] if peers is None or isinstance(peers, float) else [int(p) for p in list(peers)[:PEER_LIMIT]]
+
+
+def _column(column: object) -> str | None:
+    return column if isinstance(column, str) else None
+
+
+def _short(value: Scalar) -> Scalar:
+    return value[:SHORT_LIMIT] if isinstance(value, str) else value
+
+
+def _long(value: Scalar) -> Scalar:
+    return value[:TEXT_LIMIT] if isinstance(value, str) else value

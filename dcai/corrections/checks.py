@@ -1,0 +1,147 @@
+"""Holding the standing decisions of a log against a frame: do they fit, are they done, or has the data moved on since."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Hashable, Sequence
+
+import pandas as pd
+
+from dcai.base.errors import LogError, shorten
+from dcai.base.fingerprints import Hashes, add_hashes, canonical, from_hex, hash_cell, hash_rows, plain
+from dcai.base.records import Correction, Fit, Scalar
+from dcai.corrections.matching import column_digest, locate, read_columns
+from dcai.corrections.slots import Place
+from dcai.corrections.standing import CHANGING, find_disputed, find_standing, key_text
+
+CHECK_COLUMNS = ["id", "verdict", "key", "row", "part", "column", "given", "value", "current", "status", "why", "by"]
+_APPLIED = "The cell holds the new value already."
+_FITS = "The cell holds the value that was reviewed."
+
+
+def check_corrections(corrections: Sequence[Correction], frame: pd.DataFrame) -> pd.DataFrame:
+    """Hold every standing correction against a frame; the columns are those of `CorrectionLog.check`."""
+    return _Checker(corrections, frame).table()
+
+
+class _Checker:
+    """Holds the standing corrections of one log against one frame."""
+
+    def __init__(self, corrections: Sequence[Correction], frame: pd.DataFrame) -> None:
+        self.frame = frame
+        self.places = locate(corrections, frame)
+        # Two keys may turn out to name one row (a column was added in between), so what stands is asked by row.
+        self.standing = find_standing(corrections, self._row_of)
+        self.disputed = find_disputed(self.standing, self._row_of)
+        self.excluded = {self._row_of(c) for c in self.standing if c.verdict == "exclude"}
+        self.columns = read_columns(corrections)
+        self.earlier: dict[Hashable, set[Scalar]] = defaultdict(set)
+        for line in corrections:
+            if line.verdict in ("relabel", "edit") and not isinstance(line.value, list):
+                self.earlier[self._row_of(line), line.part, line.column].add(line.value)
+        self.changes: dict[Hashable, list[Correction]] = defaultdict(list)
+        for line in self.standing:
+            if line.verdict in ("relabel", "edit"):
+                self.changes[self._row_of(line)].append(line)
+        self.hashes: dict[str, Hashes] = {}
+        absent = {str(c.column) for c in self.standing if c.column is not None} - set(map(str, frame.columns))
+        if absent:
+            raise LogError(
+                f"The log corrects the columns {shorten(', '.join(map(repr, sorted(absent))), 200)}, which this data lacks. "
+                "Give the data that was reviewed, or rename={old: new} where columns were renamed."
+            )
+
+    def _row_of(self, line: Correction) -> int | str:
+        row = self.places[key_text(line.key)].row
+        return key_text(line.key) if row is None else row
+
+    def table(self) -> pd.DataFrame:
+        rows: list[dict[str, object]] = []
+        for line in self.standing:
+            place = self.places[key_text(line.key)]
+            current = None
+            if place.row is not None and line.column is not None:
+                current = plain(self.frame[line.column].iloc[place.row])
+            status, why = self._judge(line, place, current)
+            rows.append(
+                {
+                    "id": line.id,
+                    "verdict": line.verdict,
+                    "key": line.key,
+                    "row": -1 if place.row is None else place.row,
+                    "part": line.part,
+                    "column": line.column,
+                    "given": line.given,
+                    "value": line.value,
+                    "current": current,
+                    "status": status,
+                    "why": why,
+                    "by": line.by,
+                }
+            )
+        # Built as objects: a missing value stays None, and 3 stays an integer.
+        table = pd.DataFrame({name: pd.Series([r[name] for r in rows], dtype=object) for name in CHECK_COLUMNS})
+        return table.astype({"row": int})
+
+    def _judge(self, line: Correction, place: Place, current: Scalar) -> tuple[Fit, str]:
+        if line.id in self.disputed:
+            return "disputed", self.disputed[line.id]
+        if place.row is None:
+            if place.ambiguous:
+                return "stale", place.reason
+            if self._row_of(line) in self.excluded:
+                return "applied", "The row is left out, as decided."
+            return "absent", place.reason
+        if line.column is None:
+            return self._judge_row(line, place.row)
+        if line.verdict in CHANGING:
+            return judge_cell(line, current, self.earlier[self._row_of(line), line.part, line.column])
+        if same(current, line.given) or canonical(current) == canonical(line.given):
+            return "fits", "The cell holds the value that was judged."
+        return (
+            "stale",
+            f"The cell holds {shorten(repr(current), 60)}, it was judged when it held {shorten(repr(line.given), 60)}.",
+        )
+
+    def _judge_row(self, line: Correction, row: int) -> tuple[Fit, str]:
+        """A decision about a whole row fits while the row, its own corrections taken back, is what was seen."""
+        digest = column_digest(line)
+        columns = self.columns.get(digest)
+        if columns is None or not set(columns.identity) <= set(map(str, self.frame.columns)):
+            return "stale", "The columns that were seen when this row was judged are not all there."
+        if digest not in self.hashes:
+            names = [*columns.identity, *([columns.label] if columns.label in self.frame.columns else [])]
+            self.hashes[digest] = hash_rows(self.frame, [str(n) for n in names])
+        now = tuple(int(lane) for lane in self.hashes[digest][row])
+        for other in self.changes[row]:
+            column = str(other.column)
+            now = add_hashes((now[0], now[1]), hash_cell(column, canonical(self.frame[column].iloc[row])), -1)
+            now = add_hashes(now, hash_cell(column, canonical(other.given)))
+        if (now[0], now[1]) == from_hex(line.row):
+            return "fits", "The row is as it was when it was judged."
+        return "stale", "The row has changed since it was judged."
+
+
+def judge_cell(line: Correction, current: Scalar, earlier: Container[Scalar] = ()) -> tuple[Fit, str]:
+    """Hold one cell's correction against the value that the cell has now; equal text decides before equal meaning.
+
+    `earlier` are values that former decisions gave the cell: data to which those were applied is no stranger's.
+    """
+    value = line.value if not isinstance(line.value, list) else None
+    if same(current, value):
+        return "applied", _APPLIED
+    if same(current, line.given) or canonical(current) == canonical(line.given):
+        return "fits", _FITS
+    if canonical(current) == canonical(value):
+        return "applied", _APPLIED
+    if current in earlier:
+        return "fits", "The cell holds an earlier correction of this log."
+    return (
+        "stale",
+        f"The cell holds {shorten(repr(current), 60)}; expected {shorten(repr(line.given), 60)} (as reviewed) or {shorten(repr(value), 60)} (as corrected).",
+    )
+
+
+def same(one: Scalar, other: Scalar) -> bool:
+    """Say whether two plain scalars are written the same."""
+    return (one is None) == (other is None) and str(one) == str(other)

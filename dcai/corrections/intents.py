@@ -1,0 +1,108 @@
+"""Checking what a reviewer asks for, before it becomes a line of the log."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast, get_args
+
+import pandas as pd
+
+from dcai.base.errors import InputError, shorten
+from dcai.base.fingerprints import canonical, plain
+from dcai.base.records import Scalar, Verdict
+from dcai.base.table import Table
+
+VERDICTS = tuple(v for v in get_args(Verdict) if v != "undo")
+_SEVERAL = 2
+
+
+def list_classes(table: Table) -> list[Scalar]:
+    """List the classes of the label as plain scalars, sorted: numbers by size, texts by letter."""
+    if table.label is None:
+        return []
+    distinct = [plain(v) for v in table.frame[table.label].dropna().unique()]
+    numbers = sorted(v for v in distinct if isinstance(v, (int, float)))
+    return [*numbers, *sorted(v for v in distinct if isinstance(v, str))]
+
+
+def check_verdict(verdict: object) -> Verdict:
+    """Refuse what is no verdict."""
+    if verdict not in VERDICTS:
+        raise InputError.wrong_value("verdict", "decide", f"one of {', '.join(map(repr, VERDICTS))}", verdict)
+    return cast("Verdict", verdict)
+
+
+def check_row(table: Table, row: object) -> int:
+    """Refuse what is no row position."""
+    if isinstance(row, bool) or not hasattr(row, "__index__"):
+        raise InputError.wrong_value("finding_or_row", "decide", "a finding's id or a row position", row)
+    position = int(cast("int", row))
+    if not 0 <= position < len(table):
+        raise InputError(f"There is no row {position}: the data has {len(table)} rows, counted from 0.")
+    return position
+
+
+def choose_column(table: Table, verdict: Verdict, column: str | None, found: str | None) -> str | None:
+    """Return the column that a decision is about: as asked, else the finding's, else the label for a relabel."""
+    if verdict == "exclude":
+        return None
+    column = found if column is None else column
+    if column is None and verdict in ("relabel", "ambiguous"):
+        column = table.label
+    if column is None and verdict in ("relabel", "edit", "ambiguous"):
+        raise InputError(f"The verdict {verdict!r} needs a column: pass column='name'.")
+    if column is not None and column not in table.frame.columns:
+        raise InputError.unknown_name("column", column, table.frame.columns)
+    if column in table.key and verdict in ("relabel", "edit"):
+        raise InputError(f"The column {column!r} is part of the key and identifies the row; it cannot be edited here.")
+    return column
+
+
+def check_value(
+    table: Table, verdict: Verdict, value: Any, column: str | None, suggested: Scalar
+) -> Scalar | list[Scalar]:
+    """Return the value of a decision, in the type that its column has."""
+    if verdict in ("keep", "exclude", "unsure"):
+        if value is not None:
+            raise InputError(f"The verdict {verdict!r} takes no value. Got {shorten(repr(value), 60)}.")
+        return None
+    about_label = column == table.label
+    if verdict == "ambiguous":
+        if not isinstance(value, (list, tuple)) or len(value) < _SEVERAL:
+            raise InputError.wrong_value("value", "decide", "a list of at least two values that are right", value)
+        return [_as_class(table, v) if about_label else plain(v) for v in value]
+    if isinstance(value, (list, tuple, dict, set)):
+        raise InputError.wrong_value("value", "decide", "one value", value)
+    if verdict == "edit":
+        return _as_cell(table, plain(value), str(column))
+    chosen = suggested if value is None else plain(value)
+    if chosen is None:
+        raise InputError("The verdict 'relabel' needs a value: this finding suggests none. Pass value=.")
+    return _as_class(table, chosen) if about_label else _as_cell(table, chosen, str(column))
+
+
+def _as_class(table: Table, value: Any) -> Scalar:
+    """Return the class that is meant, in its own type; only the verdict `edit` may make a new one, so that no typo does."""
+    classes = {canonical(c): c for c in list_classes(table)}
+    if canonical(value) not in classes:
+        hint = "Use the verdict 'edit' to write a value that is no class yet."
+        raise InputError.unknown_name("class", value, classes.values(), hint)
+    return classes[canonical(value)]
+
+
+def _as_cell(table: Table, value: Scalar, column: str) -> Scalar:
+    """Return a value that the column can hold: numbers for a number column."""
+    dtype = table.frame[column].dtype
+    if value is None or not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype):
+        return value
+    if isinstance(value, (int, float)):
+        return value
+    try:
+        if re.fullmatch(r"[+-]?[0-9]+", value.strip()):
+            return int(value)  # a float would lose digits above 2**53
+        number = float(value)
+    except ValueError as error:
+        raise InputError(
+            f"The column {shorten(column, 60)!r} holds numbers. Got {shorten(repr(value), 60)}; leave the value empty to mark it as missing."
+        ) from error
+    return int(number) if number.is_integer() else number

@@ -1,0 +1,282 @@
+"""A correction log as seen from one table: which rows its lines speak of, and how a new line names its row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dcai.base.errors import InputError, LogError, shorten
+from dcai.base.fingerprints import add_hashes, from_hex, to_hex
+from dcai.base.records import FINGERPRINT, Correction, Key, Scalar
+from dcai.base.table import Table, mark_twin
+from dcai.corrections.log import CorrectionLog
+from dcai.corrections.matching import column_digest, key_names, locate, read_columns
+from dcai.corrections.slots import LABEL_DIGITS, SEEN, Columns, Place, Slot, parse_slot
+from dcai.corrections.standing import find_active, find_standing, key_text
+
+
+class Ledger:
+    """The log of one table, kept up to date while decisions are written.
+
+    Parameters
+    ----------
+    table : Table
+        The audited data. It may be the source data, or the source with some of the log's corrections applied.
+    path : Path
+        The log; it need not exist.
+
+    Raises
+    ------
+    LogError
+        Where the log belongs to other data: another key, label or columns.
+    """
+
+    def __init__(self, table: Table, path: Path) -> None:
+        self.table = table
+        self.log = CorrectionLog.read_or_new(path)
+        self.columns = Columns(table.identifying, table.label)
+        self._refuse_foreign()
+        self._index()
+
+    def _refuse_foreign(self) -> None:
+        names, ours = key_names(self.log.corrections), tuple(sorted(self.table.key)) or (FINGERPRINT,)
+        if names is not None and names != ours:
+            theirs, mine = (
+                "their content" if n == (FINGERPRINT,) else f"the key {', '.join(map(repr, n))}" for n in (names, ours)
+            )
+            raise LogError(
+                f"{self.log.path.name} identifies rows by {theirs}, this audit by {mine}. Audit with the same key=, or review into another log."
+            )
+        for columns in read_columns(self.log.corrections).values():
+            if columns.label != self.table.label:
+                raise LogError(
+                    f"{self.log.path.name} was made for the label {columns.label!r}, this audit has {self.table.label!r}. Review into another log."
+                )
+
+    def _index(self) -> None:
+        corrections, frame = self.log.corrections, self.table.frame
+        places = locate(corrections, frame)
+        written = {key_text(c.key): c.row for c in corrections}
+        declared = read_columns(corrections)
+        self._names = SourceNames(self.table, corrections, places, self.columns.digest)
+        self._row_of: dict[str, int] = {}
+        self._source: dict[int, tuple[Key, str]] = {}
+        for text, place in places.items():
+            if place.row is not None:
+                self._row_of[text] = place.row
+                self._source[place.row] = self._name_source(text, place, written.get(text), declared)
+        self._decisions: dict[int, list[Correction]] = defaultdict(list)
+        for line in corrections:
+            if key_text(line.key) in self._row_of:
+                self._decisions[self._row_of[key_text(line.key)]].append(line)
+        self._standing = {row: len(find_standing(lines)) for row, lines in self._decisions.items()}
+        self._changed = set(self._decisions)
+        checks = self.log.check(frame)
+        applied = checks[(checks["status"] == "applied") & (checks["row"] >= 0) & checks["column"].notna()]
+        self._given: dict[tuple[int, str], Scalar] = {
+            (row, column): given
+            for row, column, given in zip(applied["row"], applied["column"], applied["given"], strict=True)
+        }
+
+    def _name_source(
+        self, text: str, place: Place, written: str | None, declared: dict[str, Columns]
+    ) -> tuple[Key, str]:
+        """The key and the row hash that a row of the frame has in the source data."""
+        assert place.row is not None
+        if self.table.key:
+            return self.table.keys[place.row], written or ""
+        if written is None:  # a twin of a row in the log: its label is still that of the source
+            written = _row_text(from_hex(text), self._label_lanes(place.row), declared[place.digest])
+        return {FINGERPRINT: text}, written
+
+    def _label_lanes(self, row: int) -> tuple[int, int]:
+        one, two = self.table.label_hashes[row].tolist()
+        return one, two
+
+    def identify(self, row: int) -> tuple[Key, str]:
+        """Return the key that a row has in the source data, and its row hash there."""
+        if row in self._source:
+            return self._source[row]
+        key: Key = self.table.keys[row] if self.table.key else {FINGERPRINT: self._names.name(row)}
+        return key, self._row_text(row)
+
+    def _row_text(self, row: int) -> str:
+        one, two = self.table.row_hashes[row].tolist()
+        return _row_text((one, two), self._label_lanes(row), self.columns)
+
+    def seen_as(self, row: int) -> str | None:
+        """Return the fingerprint that a row has now, where corrections made it another one than in the source data."""
+        if self.table.key:
+            return None
+        now = self.table.fingerprints[row]
+        if self.identify(row) == ({FINGERPRINT: now}, self._row_text(row)):
+            return None
+        base, label = to_hex(self.table.row_hashes[row].tolist()), to_hex(self._label_lanes(row))[:LABEL_DIGITS]
+        alike = np.all(self.table.row_hashes == self.table.row_hashes[row], axis=1)
+        alike &= np.all(self.table.label_hashes == self.table.label_hashes[row], axis=1)
+        unnamed = sum(int(other) not in self._source for other in np.flatnonzero(alike) if other != row)
+        return mark_twin(base, label, 0, {label: 1 + unnamed})
+
+    def given(self, row: int, column: str) -> Scalar:
+        """Return the value in the source data: where a correction is applied already, the one that it replaced."""
+        return self._given.get((row, column), self.table.cell(row, column))
+
+    def row_of(self, correction: Correction) -> int | None:
+        """Return the row of the table that a line speaks of."""
+        return self._row_of.get(key_text(correction.key))
+
+    def decided_rows(self) -> Iterable[int]:
+        """Return the rows that some line speaks of."""
+        return list(self._decisions)
+
+    def standing(self, row: int) -> list[Correction]:
+        """Return the decisions that stand about a row, oldest first."""
+        lines = self._decisions.get(row)
+        return find_standing(lines) if lines else []
+
+    def append(self, drafts: list[Correction], rows: Sequence[int | None]) -> list[Correction]:
+        """Write decisions about rows (None: not in this table); they are on disk when this returns."""
+        before = len(self.log)
+        self.log = self.log.append(*drafts)
+        added = list(self.log.corrections[-len(drafts) :])
+        if len(self.log) != before + len(drafts):  # another process has decided meanwhile
+            self._index()
+            return added
+        for line, row in zip(added, rows, strict=True):
+            if row is not None:
+                self._row_of.setdefault(key_text(line.key), row)
+                self._source.setdefault(row, (line.key, line.row))
+                self._decisions[row].append(line)
+                self._count(row)
+        return added
+
+    def _count(self, row: int) -> None:
+        self._changed.add(row)
+        self._standing[row] = len(self.standing(row))
+
+    def fetch_changed(self) -> list[int]:
+        """Return the rows about which something was decided since this was last asked."""
+        rows = list(self._changed)
+        self._changed.clear()
+        return rows
+
+    def count_standing(self) -> int:
+        """Count the decisions that stand about rows of this table."""
+        return sum(self._standing.values())
+
+    # ------------------------------------------------------------ what can be taken back
+
+    def _latest(self) -> Iterator[tuple[Correction, bool]]:
+        """Go through the lines from the last to the first, each with whether it is active."""
+        undone: set[str] = set()
+        for line in sorted(self.log.corrections, key=lambda c: c.id, reverse=True):
+            active = line.id not in undone
+            if active and line.undoes is not None:
+                undone.add(line.undoes)
+            yield line, active
+
+    def last_decision(self, by: str) -> Correction | None:
+        """Return a reviewer's last decision that is not undone."""
+        return next((c for c, active in self._latest() if active and c.by == by and c.verdict != "undo"), None)
+
+    def last_undo(self, by: str) -> Correction | None:
+        """Return a reviewer's last undo that can be undone: no decision of theirs came after it."""
+        for line, active in self._latest():
+            if line.by != by:
+                continue
+            if line.verdict != "undo":
+                return None
+            if active and self._line(str(line.undoes)).verdict != "undo":
+                return line
+        return None
+
+    def _line(self, correction_id: str) -> Correction:
+        return next(c for c in self.log.corrections if c.id == correction_id)
+
+    def find_active(self, correction_id: str) -> Correction:
+        """Return a line that can be taken back."""
+        for line in find_active(self.log.corrections):
+            if line.id == correction_id:
+                return line
+        known = any(c.id == correction_id for c in self.log.corrections)
+        state = "is undone already" if known else "is not in this log"
+        raise InputError(f"The correction {shorten(correction_id, 60)!r} {state}. See review.log.to_frame().")
+
+
+def take_back(target: Correction, by: str) -> Correction:
+    """Make the line that undoes another, without its id and time."""
+    return Correction(
+        v=0, id="", verdict="undo", key=target.key, part=target.part, column=target.column, given=target.given,
+        value=None, row=target.row, by=by, at="", why={}, note="", undoes=target.id,
+    )  # fmt: skip
+
+
+class SourceNames:
+    """The fingerprints that rows without a line in the log have in the source data.
+
+    They differ from those in the frame at hand where corrections were applied to it: a row that was alone of its kind
+    may have got twins by an edit of another, or lost them.
+    """
+
+    def __init__(
+        self, table: Table, corrections: Sequence[Correction], places: Mapping[str, Place], digest: str
+    ) -> None:
+        self.table = table
+        self.slots: dict[int, Slot] = {}
+        self.left_out: list[Slot] = []
+        rows = {key_text(c.key): c.row for c in corrections if column_digest(c) == digest}
+        for text, place in () if table.key else places.items():
+            if place.row is not None and place.digest == digest:
+                self.slots[place.row] = parse_slot(text, rows.get(text, ""))
+            elif place.row is None and text in rows:
+                self.left_out.append(parse_slot(text, rows[text]))
+
+    @cached_property
+    def _classes(self) -> dict[str, dict[str, list[int | None]]]:
+        """The rows of the source by fingerprint and label; None for one that is not in the frame."""
+        classes: dict[str, dict[str, list[int | None]]] = defaultdict(lambda: defaultdict(list))
+        labels = [to_hex(lanes)[:LABEL_DIGITS] for lanes in self.table.label_hashes.tolist()]
+        for row, lanes in enumerate(self.table.row_hashes.tolist()):
+            slot = self.slots.get(row)
+            base, label = (to_hex(lanes), labels[row]) if slot is None else slot.source
+            classes[base][label].append(row)
+        for slot in self.left_out:
+            classes[slot.base][slot.label].append(None)
+        return classes
+
+    def name(self, row: int) -> str:
+        """Return the fingerprint of a row that no line of the log names."""
+        if not self.slots and not self.left_out:
+            return self.table.fingerprints[row]
+        base = to_hex(self.table.row_hashes[row].tolist())
+        label = to_hex(self.table.label_hashes[row].tolist())[:LABEL_DIGITS]
+        group = self._classes[base]
+        sizes = {name: len(rows) for name, rows in group.items()}
+        if sum(sizes.values()) == 1:
+            return base
+        named = {slot.place for slot in [*self.slots.values(), *self.left_out] if slot.source == (base, label)}
+        free = [place for place in range(sizes[label]) if place not in named]
+        unnamed = [r for r in group[label] if r is not None and r not in self.slots]
+        return mark_twin(base, label, free[unnamed.index(row)], sizes)
+
+
+def _row_text(row: tuple[int, int], label: tuple[int, int], columns: Columns) -> str:
+    """Write the `row` field of a line: the hash of the row with its label, and of its columns."""
+    return f"{to_hex(add_hashes(row, label))}:{columns.digest}"
+
+
+def draft_correction(ledger: Ledger, row: int, **fields: Any) -> Correction:
+    """Make a line about a row, without its id and time, which the log gives it."""
+    key, text = ledger.identify(row)
+    column, seen = fields["column"], ledger.seen_as(row)
+    if seen is not None:
+        fields["why"] = {**fields["why"], SEEN: seen}
+    return Correction(
+        v=0, id="", key=key, given=None if column is None else ledger.given(row, column), row=text, at="",
+        columns=list(ledger.columns.identity), label=ledger.columns.label, **fields,
+    )  # fmt: skip

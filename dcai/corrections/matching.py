@@ -1,0 +1,86 @@
+"""Find the rows that the lines of a log speak of: by key, or by fingerprint."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from dcai.base.errors import LogError, shorten
+from dcai.base.fingerprints import (
+    canonical,
+    canonicals,
+)
+from dcai.base.records import FINGERPRINT, Correction
+from dcai.base.table import check_key
+from dcai.corrections.slots import ABSENT, Columns, Finder, Place
+from dcai.corrections.standing import find_active, key_text
+
+
+def read_columns(corrections: Iterable[Correction]) -> dict[str, Columns]:
+    """Collect the sets of columns that a log declares, by their digest."""
+    return {column_digest(c): Columns(tuple(c.columns), c.label) for c in corrections if c.columns is not None}
+
+
+def column_digest(line: Correction) -> str:
+    """Return the short hash of the columns that a line's row hash covers."""
+    return line.row.partition(":")[2]
+
+
+def key_names(corrections: Sequence[Correction]) -> tuple[str, ...] | None:
+    """Return the key columns of a log (the fingerprint's mark for a keyless one), None for an empty log."""
+    for line in corrections:
+        return tuple(sorted(line.key))
+    return None
+
+
+def locate(corrections: Sequence[Correction], frame: pd.DataFrame) -> dict[str, Place]:
+    """Find the row of every key of a log in a frame.
+
+    Raises
+    ------
+    LogError
+        Where the frame lacks columns that the log identifies rows by.
+    """
+    names = key_names(corrections)
+    if names is None:
+        return {}
+    if names == (FINGERPRINT,):
+        return _locate_fingerprints(corrections, frame)
+    _require(names, frame, "key columns")
+    check_key(frame, names)
+    texts = [canonicals(frame[name]) for name in names]
+    rows = {cells: row for row, cells in enumerate(zip(*texts, strict=True))}
+    keys = {key_text(c.key): tuple(canonical(c.key[name]) for name in names) for c in corrections}
+    return {text: Place(rows[cells]) if cells in rows else ABSENT for text, cells in keys.items()}
+
+
+def _require(names: Iterable[str], frame: pd.DataFrame, what: str) -> None:
+    lacking = [n for n in names if n not in frame.columns]
+    if lacking:
+        raise LogError(
+            f"The log belongs to data with the {what} {shorten(', '.join(map(repr, names)), 200)}; this data lacks "
+            f"{shorten(', '.join(map(repr, lacking)), 200)}. Give the data that was reviewed, or rename={{old: new}} where columns were renamed."
+        )
+
+
+def _locate_fingerprints(corrections: Sequence[Correction], frame: pd.DataFrame) -> dict[str, Place]:
+    declared = read_columns(corrections)
+    texts: dict[str, dict[str, list[Correction]]] = defaultdict(dict)
+    for line in corrections:
+        texts[column_digest(line)][key_text(line.key)] = []
+    rows = {key_text(c.key): c.row for c in corrections}
+    for line in find_active(corrections):
+        if line.verdict != "undo":
+            texts[column_digest(line)][key_text(line.key)].append(line)
+    places: dict[str, Place] = {}
+    for digest, lines_of in texts.items():
+        if digest not in declared:
+            raise LogError(
+                f"No line of the log names its columns {digest!r}: a line is lost. Restore the file from git."
+            )
+        columns = declared[digest]
+        _require(columns.identity, frame, "columns")
+        places |= Finder(columns, frame).find(lines_of, rows)
+    return places

@@ -1,0 +1,316 @@
+"""Find rows by fingerprint, also after some of their own corrections were applied, and among rows that look the same.
+
+A fingerprint is a sum over cells, so the fingerprints that a row may have after some of its corrections were applied
+follow from the corrections alone. Each row of the source data that the log knows of is a *slot* with the states that
+it may be in now; slots are matched to the rows of the frame so that as many slots as possible have a row, as few rows
+as possible that look like a slot's source are left without one, and, where that leaves a choice, as many corrections
+as possible are done already. Rows that agree in everything are interchangeable, so the choice among them is free.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from dcai.base.errors import LogError, shorten
+from dcai.base.fingerprints import add_hashes, canonical, from_hex, hash_cell, hash_column, hash_rows, plain, to_hex
+from dcai.base.records import Correction, Scalar
+from dcai.base.table import mark_twin
+from dcai.corrections.standing import find_standing
+
+# Up to this many edits of one row every subset of them may have been applied; beyond it only the first ones in time.
+SUBSET_LIMIT = 5
+LABEL_DIGITS = 8
+# The entry of a line's `why` that holds the fingerprint which the row had when the decision was taken, where earlier
+# corrections had changed it: among itself and those rows of its state that no line had named by then.
+SEEN = "seen"
+# Costs of a matching, each far above all that stand below it.
+_UNMATCHED, _OTHER_LABEL, _EXPLAINED, _DONE, _WRITTEN = 1e9, 1e6, 1e3, 1.0, 1e-3
+_IMPOSSIBLE = 1e12
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that a log's fingerprints and row hashes cover: `identity` (the label left out) and the label."""
+
+    identity: tuple[str, ...]
+    label: str | None
+
+    @property
+    def digest(self) -> str:
+        """Name this set of columns by a short hash."""
+        return to_hex(hash_cell("\x1e".join(self.identity), f"label:{self.label}"))[:8]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a key's row is in a frame: its position, or None and why. `digest` names the fingerprint's columns."""
+
+    row: int | None
+    reason: str = ""
+    ambiguous: bool = False
+    digest: str = ""
+
+
+ABSENT = Place(None, "No row of this data has that key.")
+
+State = tuple[str, str]  # hash of the row without its label, first digits of the label's hash
+
+
+@dataclass
+class Slot:
+    """One row of the source data: its fingerprint, and the states that it may be in now with the edits that they took.
+
+    `keyed` slots are named by the log; the others are known because a keyed one was seen among them. A slot that is
+    not `sure` was seen only after corrections had been applied, and need not have been a row of the source.
+    `sizes` counts the rows that agreed with it, by label; `written` is what its latest corrections wrote.
+    """
+
+    text: str
+    base: str
+    label: str
+    place: int
+    sizes: dict[str, int]
+    keyed: bool = True
+    sure: bool = True
+    states: dict[State, int] = field(default_factory=dict)
+    gone: bool = False
+    written: dict[str, Scalar] = field(default_factory=dict)
+    row: int | None = None
+
+    @property
+    def source(self) -> State:
+        """The state that the row had in the source data."""
+        return self.base, self.label
+
+
+class Finder:
+    """Finds the fingerprints of one set of columns in one frame."""
+
+    def __init__(self, columns: Columns, frame: pd.DataFrame) -> None:
+        self.columns = columns
+        self.frame = frame
+        self.hashes = [to_hex(lanes) for lanes in hash_rows(frame, columns.identity).tolist()]
+        if columns.label is not None and columns.label in frame.columns:
+            lanes = hash_column(columns.label, frame[columns.label]).tolist()
+            self.labels = [to_hex(pair)[:LABEL_DIGITS] for pair in lanes]
+        else:
+            self.labels = ["0" * LABEL_DIGITS] * len(frame)
+        self.seen: set[State] = set()
+        self.rows: dict[str, list[int]] = defaultdict(list)
+        for row, text in enumerate(self.hashes):
+            self.rows[text].append(row)
+
+    def find(self, lines_of: Mapping[str, list[Correction]], row_texts: Mapping[str, str]) -> dict[str, Place]:
+        """Find the row of every fingerprint, and the source fingerprint of every row that looks like one of them.
+
+        Parameters
+        ----------
+        lines_of : mapping of str to list of Correction
+            The lines that count for each fingerprint, oldest first.
+        row_texts : mapping of str to str
+            The `row` field of each fingerprint's lines.
+        """
+        slots = self._make_slots(lines_of, row_texts)
+        for component in self._split(slots):
+            self._match(component)
+        classes: dict[State, list[Slot]] = defaultdict(list)
+        for slot in slots:
+            if slot.sure:
+                classes[slot.source].append(slot)
+        places: dict[str, Place] = {}
+        matched = {slot.row for slot in slots if slot.row is not None}
+        for source, members in classes.items():
+            extra = sum(self.labels[r] == source[1] and r not in matched for r in self.rows.get(source[0], ()))
+            places |= self._place_class(members, extra)
+        return places
+
+    # ------------------------------------------------------------ slots and their states
+
+    def _make_slots(self, lines_of: Mapping[str, list[Correction]], row_texts: Mapping[str, str]) -> list[Slot]:
+        slots = []
+        for text, lines in lines_of.items():
+            slot = parse_slot(text, row_texts[text])
+            slot.states = self._find_states(slot, lines)
+            slot.written = {
+                str(c.column): c.value for c in lines if c.column is not None and not isinstance(c.value, list)
+            }
+            slot.gone = any(c.verdict == "exclude" for c in find_standing(lines))
+            slots.append(slot)
+        return slots + self._make_neighbours(slots) + self._make_seen(slots, lines_of)
+
+    def _make_neighbours(self, slots: list[Slot]) -> list[Slot]:
+        """The rows that agreed with a slot in everything when it was decided, and are named by no line."""
+        taken = {(slot.source, slot.place) for slot in slots}
+        sizes: dict[str, dict[str, int]] = defaultdict(dict)
+        for slot in slots:
+            sizes[slot.base] = {**slot.sizes, **sizes[slot.base]}
+        return [
+            _neighbour(base, label, place, counts)
+            for base, counts in sizes.items()
+            for label, size in counts.items()
+            for place in range(size)
+            if ((base, label), place) not in taken
+        ]
+
+    def _make_seen(self, slots: list[Slot], lines_of: Mapping[str, list[Correction]]) -> list[Slot]:
+        """The rows that agreed with a corrected row when a further decision about that one was taken."""
+        known = {slot.base for slot in slots}
+        found: dict[State, int] = {}
+        for lines in lines_of.values():
+            for line in lines:
+                seen = line.why.get(SEEN)
+                if isinstance(seen, str):
+                    twin = parse_slot(seen, "")
+                    self.seen.add(twin.source)
+                    # Rows that the log named only later were among the unnamed ones.
+                    later = sum(
+                        twin.source in s.states and lines_of[s.text][0].id > line.id for s in slots if lines_of[s.text]
+                    )
+                    found[twin.source] = max(found.get(twin.source, 0), twin.sizes[twin.label] - 1 - later)
+        return [
+            _neighbour(base, label, place, {label: size}, sure=False)
+            for (base, label), size in found.items()
+            if base not in known
+            for place in range(size)
+        ]
+
+    def _find_states(self, slot: Slot, lines: list[Correction]) -> dict[State, int]:
+        inside = {*self.columns.identity, self.columns.label}
+        edits = [c for c in lines if c.verdict in ("edit", "relabel") and c.column in inside]
+        states: dict[State, int] = {}
+        for chosen in _subsets(edits):
+            lanes, label = from_hex(slot.base), slot.label
+            for column, line in {str(c.column): c for c in chosen}.items():
+                new = hash_cell(column, canonical(line.value))
+                if column == self.columns.label:
+                    label = to_hex(new)[:LABEL_DIGITS]
+                else:
+                    lanes = add_hashes(add_hashes(lanes, hash_cell(column, canonical(line.given)), -1), new)
+            state = to_hex(lanes), label
+            states[state] = max(states.get(state, 0), len(chosen))
+        return states
+
+    # ------------------------------------------------------------ matching
+
+    def _candidates(self, slot: Slot) -> Iterator[int]:
+        for name in {name for name, _ in slot.states}:
+            yield from self.rows.get(name, ())
+
+    def _split(self, slots: list[Slot]) -> Iterable[list[Slot]]:
+        """Split the slots into groups that share no candidate row."""
+        parent: dict[object, object] = {}
+
+        def find(node: object) -> object:
+            while parent.setdefault(node, node) != node:
+                parent[node] = parent[parent[node]]
+                node = parent[node]
+            return node
+
+        for slot in slots:
+            for name in {slot.base, *(name for name, _ in slot.states)}:
+                parent[find(name)] = find(slot.text)
+        groups: dict[object, list[Slot]] = defaultdict(list)
+        for slot in slots:
+            groups[find(slot.text)].append(slot)
+        return groups.values()
+
+    def _match(self, slots: list[Slot]) -> None:
+        from scipy.optimize import linear_sum_assignment
+
+        rows = sorted({row for slot in slots for row in self._candidates(slot)})
+        slots, rows = self._settle_plain(slots, rows)
+        known = {slot.source for slot in slots} | self.seen
+        cost = np.full((len(slots), len(rows) + len(slots)), _IMPOSSIBLE)
+        for i, slot in enumerate(slots):
+            hashes = {name: max(n for (h, _), n in slot.states.items() if h == name) for name, _ in slot.states}
+            for j, row in enumerate(rows):
+                state = self.hashes[row], self.labels[row]
+                if state in slot.states:
+                    cost[i, j] = -_DONE * slot.states[state]
+                elif state[0] in hashes and slot.keyed:
+                    cost[i, j] = _OTHER_LABEL - _DONE * hashes[state[0]]
+                if state in known:
+                    cost[i, j] -= _EXPLAINED
+                cost[i, j] -= _WRITTEN * self._count_written(slot, row)
+            # A row that was left out has all its other corrections behind it.
+            done = -_DONE * (1 + max(slot.states.values()))
+            cost[i, len(rows) + i] = done if slot.gone else _UNMATCHED if slot.sure else 0.0
+        for i, j in zip(*linear_sum_assignment(cost), strict=True):
+            if j < len(rows) and cost[i, j] < _UNMATCHED:
+                slots[i].row = rows[j]
+
+    def _count_written(self, slot: Slot, row: int) -> int:
+        """Count the corrections whose very text stands in the row: "" and N/A mean the same, and are not."""
+        return sum(
+            str(plain(self.frame[name].iloc[row])) == str(v) for name, v in slot.written.items() if name in self.frame
+        )
+
+    def _settle_plain(self, slots: list[Slot], rows: list[int]) -> tuple[list[Slot], list[int]]:
+        """Match most of the undecided slots of large classes at once: they are interchangeable, and so are their rows."""
+        keyed = sum(slot.keyed for slot in slots)
+        plain: dict[State, list[Slot]] = defaultdict(list)
+        for slot in slots:
+            if not slot.keyed:
+                plain[slot.source].append(slot)
+        done: set[int] = set()
+        for source, members in plain.items():
+            here = [r for r in rows if (self.hashes[r], self.labels[r]) == source]
+            for slot, row in zip(members, here[keyed:], strict=False):
+                slot.row = row
+                done.add(row)
+        return [s for s in slots if s.row is None], [r for r in rows if r not in done]
+
+    # ------------------------------------------------------------ results
+
+    def _place_class(self, members: list[Slot], extra: int) -> dict[str, Place]:
+        """Say where the slots of one class are; unchanged ones keep their order."""
+        size = len(members)
+        if extra:
+            reason = f"{extra + size} rows now look like the row that was decided; then it was {size}. Which of them is meant cannot be told."
+            return {slot.text: Place(None, reason, ambiguous=True) for slot in members if slot.keyed}
+        same = [s for s in members if s.row is not None and (self.hashes[s.row], self.labels[s.row]) == s.source]
+        for slot, row in zip(
+            sorted(same, key=lambda s: s.place), sorted(s.row for s in same if s.row is not None), strict=True
+        ):
+            slot.row = row
+        return {
+            slot.text: ABSENT if slot.row is None else Place(slot.row, digest=self.columns.digest)
+            for slot in members
+            if slot.keyed or slot.row is not None
+        }
+
+
+def _neighbour(base: str, label: str, place: int, sizes: dict[str, int], *, sure: bool = True) -> Slot:
+    text = mark_twin(base, label, place, sizes) + ("" if sure else ":seen")
+    return Slot(text, base, label, place, sizes, keyed=False, sure=sure, states={(base, label): 0})
+
+
+def parse_slot(text: str, row_text: str) -> Slot:
+    """Read a fingerprint; that of a row without twins says its label only through the row hash."""
+    try:
+        if ":" not in text:
+            label = to_hex(add_hashes(from_hex(row_text), from_hex(text), -1))[:LABEL_DIGITS]
+            return Slot(text, text, label, 0, {label: 1})
+        base, label, counts = text.split(":")
+        own, *others = counts.split("+")
+        place, size = own.split("/")
+        sizes = {label: int(size)} | {name: int(count) for name, count in (o.split("*") for o in others)}
+        return Slot(text, base, label, int(place), sizes)
+    except ValueError as error:
+        raise LogError(
+            f"The fingerprint {shorten(text, 80)!r} of the log is malformed. Restore the file from git."
+        ) from error
+
+
+def _subsets(edits: list[Correction]) -> Iterator[tuple[Correction, ...]]:
+    if len(edits) <= SUBSET_LIMIT:
+        for size in range(len(edits) + 1):
+            yield from itertools.combinations(edits, size)
+    else:
+        yield from (tuple(edits[:size]) for size in range(len(edits) + 1))

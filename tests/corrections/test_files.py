@@ -1,0 +1,110 @@
+"""Corrected copies of files: what no correction touches stays as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dcai.base.errors import InputError, StaleError
+from dcai.base.table import read_file
+from dcai.corrections.files import apply_to_file, split_records, unquote
+from dcai.corrections.session import Review
+
+from .conftest import audit_of
+
+MESSY = (
+    b'\xef\xbb\xbfid;"name";price;y\r\n'
+    b'007;"O""Hara; Jr.";1.10;cat\r\n'
+    b'008;N/A;2.0;"dog"\r\n'
+    b"\r\n"
+    b'009;"two\r\nlines";  3 ;cat\r\n'
+    b"010;plain;4;cat"
+)
+
+
+@pytest.fixture
+def messy(tmp_path: Path) -> Path:
+    path = tmp_path / "messy.csv"
+    path.write_bytes(MESSY)
+    return path
+
+
+def review_of(path: Path, log_path: Path, key: str | None = None) -> Review:
+    return Review(audit_of(read_file(path), key=key), log_path, by="ada")
+
+
+@pytest.mark.parametrize("key", [None, "id"])
+def test_untouched_cells_stay_byte_identical(messy: Path, log_path: Path, key: str | None) -> None:
+    review = review_of(messy, log_path, key)
+    review.decide(1, "relabel", "cat")
+    review.decide(2, "edit", "a;b", column="name")
+    review.decide(3, "exclude")
+    out = messy.with_name("out.csv")
+    done = apply_to_file(messy, review.log, out)
+    assert (done.changed, done.dropped, done.already, done.skipped) == (2, 1, 0, 0)
+    wanted = MESSY.replace(b'"dog"', b'"cat"').replace(b'"two\r\nlines"', b'"a;b"').replace(b"010;plain;4;cat", b"")
+    assert out.read_bytes() == wanted
+    again = apply_to_file(out, review.log, out)
+    assert (again.changed, again.dropped) == (0, 0)
+    assert out.read_bytes() == wanted
+
+
+def test_without_corrections_a_copy_is_the_same(messy: Path, log_path: Path) -> None:
+    review = review_of(messy, log_path)
+    review.decide(0, "keep")
+    apply_to_file(messy, review.log, messy.with_name("out.csv"))
+    assert messy.with_name("out.csv").read_bytes() == MESSY
+
+
+def test_stale_corrections_write_nothing(messy: Path, log_path: Path) -> None:
+    review = review_of(messy, log_path)
+    review.decide(1, "relabel", "cat")
+    messy.write_bytes(MESSY.replace(b'"dog"', b"cow"))
+    with pytest.raises(StaleError, match="1 stale"):
+        apply_to_file(messy, review.log, messy.with_name("out.csv"))
+    assert not messy.with_name("out.csv").exists()
+    assert apply_to_file(messy, review.log, messy.with_name("out.csv"), stale="skip").skipped == 1
+
+
+def test_ragged_and_wrong_outputs_are_refused(messy: Path, log_path: Path) -> None:
+    review = review_of(messy, log_path)
+    review.decide(0, "keep")
+    with pytest.raises(InputError, match="must be of the same kind as 'messy.csv'"):
+        apply_to_file(messy, review.log, messy.with_name("out.parquet"))
+    messy.write_bytes(b"id;name;price;y\n1;2\n")
+    with pytest.raises(InputError, match="has 2 cells in record 1 and 4 columns"):
+        apply_to_file(messy, review.log, messy.with_name("out.csv"))
+
+
+def test_parquet_keeps_its_schema(tmp_path: Path, log_path: Path) -> None:
+    table = pa.table(
+        {
+            "i": pa.array([1, None, 3], pa.int16()),
+            "d": pa.array(["a", "b", "a"]).dictionary_encode(),
+            "l": pa.array([[1], [2], []]),
+            "y": pa.array(["cat", "dog", "cat"]),
+        }
+    )
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path)
+    review = Review(audit_of(pd.read_parquet(path)), log_path, by="ada")
+    review.decide(1, "relabel", "cat")
+    review.decide(2, "edit", 5, column="i")
+    review.decide(0, "exclude")
+    apply_to_file(path, review.log, tmp_path / "out.parquet")
+    out = pq.read_table(tmp_path / "out.parquet")
+    assert out.schema.equals(table.schema)
+    assert out.to_pydict() == {"i": [None, 5], "d": ["b", "a"], "l": [[2], []], "y": ["cat", "cat"]}
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b\n1,2\n", 'a,"b\n""c"",d"\n', "a,b\r1,\r", '"a"x,b\n', "a,,\n,,\n", '"open,b\n1,2\n', ""]
+)
+def test_splitting_loses_nothing(text: str) -> None:
+    records = split_records(text, ",")
+    assert "".join(",".join(r.fields) + r.end for r in records) == text
+    assert unquote('"a""b"') == 'a"b'

@@ -1,0 +1,138 @@
+"""Laws of the correction log that hold for all data and all decisions."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dcai.base.fingerprints import canonical
+from dcai.corrections.log import CorrectionLog
+from dcai.corrections.session import Review
+
+from .conftest import audit_of
+
+LABELS = ["cat", "dog", "bird"]
+CELLS = ["1", "2", "x", "", "N/A", "2020-01-01"]
+
+frames = st.lists(
+    st.tuples(st.sampled_from(CELLS), st.sampled_from(["a", "b"]), st.sampled_from(LABELS)), min_size=1, max_size=7
+).map(lambda rows: pd.DataFrame(rows, columns=["p", "q", "y"]))
+decisions = st.lists(
+    st.tuples(
+        st.integers(0, 6),
+        st.sampled_from(["keep", "relabel", "edit", "exclude", "unsure", "undo", "redo"]),
+        st.sampled_from(["p", "q"]),
+        st.sampled_from([*CELLS, "new", None]),
+        st.sampled_from(LABELS),
+    ),
+    max_size=8,
+)
+
+
+def review_all(frame: pd.DataFrame, chosen: list[Any], path: Path, key: str | None = None) -> Review:
+    """Carry out random decisions."""
+    review = Review(audit_of(frame, key=key), path, by="ada")
+    for place, verdict, column, cell, label in chosen:
+        row = place % len(frame)
+        if verdict == "undo":
+            if review.progress.can_undo:
+                review.undo()
+        elif verdict == "redo":
+            if review.progress.can_redo:
+                review.redo()
+        elif verdict == "relabel":
+            # `edit`, because a random class need not be among those of a small random frame
+            review.decide(row, "edit", label, column="y")
+        elif verdict == "edit":
+            review.decide(row, "edit", cell, column=column)
+        else:
+            review.decide(row, verdict)
+    return review
+
+
+def wanted(frame: pd.DataFrame, review: Review) -> pd.DataFrame:
+    """Make the corrections by hand, from the standing decisions and the rows they were made about."""
+    result = frame.copy().astype(object)
+    gone = set()
+    for row in range(len(frame)):
+        for line in review._ledger.standing(row):
+            if line.verdict == "exclude":
+                gone.add(row)
+            elif line.verdict in ("relabel", "edit"):
+                result.iloc[row, list(frame.columns).index(line.column)] = line.value
+    return result.drop(index=[frame.index[r] for r in gone])
+
+
+def bag(frame: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The rows of a frame, whatever their order; an empty cell and "N/A" mean the same."""
+    return sorted(tuple(canonical(v) or "" for v in row) for row in frame.itertuples(index=False))
+
+
+@given(frames, decisions)
+@settings(max_examples=100, deadline=None, report_multiple_bugs=False)
+def test_applying_makes_what_was_decided_and_twice_is_once(frame: pd.DataFrame, chosen: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        review = review_all(frame, chosen, Path(folder) / "y.jsonl")
+        before = frame.copy(deep=True)
+        once = review.log.apply(frame)
+        pd.testing.assert_frame_equal(frame, before)
+        assert bag(once) == bag(wanted(frame, review))
+        twice = review.log.apply(once)
+        pd.testing.assert_frame_equal(once, twice)
+
+
+@given(frames, decisions, st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_moved_rows_are_found_again(frame: pd.DataFrame, chosen: list[Any], random: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        review = review_all(frame, chosen, Path(folder) / "y.jsonl")
+        order = list(range(len(frame)))
+        random.shuffle(order)
+        assert bag(review.log.apply(frame.iloc[order])) == bag(review.log.apply(frame))
+
+
+@given(frames, decisions, decisions)
+@settings(max_examples=100, deadline=None, report_multiple_bugs=False)
+def test_a_review_of_the_applied_data_goes_on_in_the_same_log(
+    frame: pd.DataFrame, first: list[Any], second: list[Any]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "y.jsonl"
+        clean = review_all(frame, first, path).log.apply(frame)
+        second = [
+            d for d in second if d[1] not in ("undo", "redo")
+        ]  # an undo is about the source, not about the clean data
+        if not len(clean):
+            return
+        review = review_all(clean, second, path)
+        again = review.log.apply(clean)
+        assert bag(again) == bag(wanted(clean, review))
+        assert bag(review.log.apply(frame)) == bag(again)
+
+
+@given(frames, decisions)
+@settings(max_examples=30, deadline=None)
+def test_reading_what_was_written_gives_the_same(frame: pd.DataFrame, chosen: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "y.jsonl"
+        review = review_all(frame, chosen, path)
+        if path.exists():
+            assert CorrectionLog.read(path).corrections == review.log.corrections
+
+
+@given(frames, decisions, st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_lines_does_not_matter(frame: pd.DataFrame, chosen: list[Any], random: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "y.jsonl"
+        review = review_all(frame, chosen, path)
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        random.shuffle(lines)
+        shuffled = Path(folder) / "shuffled.jsonl"
+        shuffled.write_bytes(b"".join(lines + lines[:2]))  # a union merge may repeat lines
+        pd.testing.assert_frame_equal(CorrectionLog.read(shuffled).apply(frame), review.log.apply(frame))
