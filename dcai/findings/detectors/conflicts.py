@@ -1,0 +1,71 @@
+"""Rows that are equal in every feature and have different labels: at least one of them is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dcai.findings.evidence import Evidence, Unmet
+from dcai.findings.shape import Detector, make_findings
+
+TELLING_SHARE = 0.5  # equal rows say something only where most rows are unlike all others
+MOST_PEERS = 20
+
+
+def find(evidence: Evidence) -> pd.DataFrame:
+    """Find the rows of such groups whose label is not that of a clear majority."""
+    rows, doubt, leading = _judge(evidence)
+    labels, copies = evidence.labels, evidence.copies
+    flagged = rows[doubt[rows] >= 0.5]  # noqa: PLR2004 (a majority is more than half)
+    members = {g: np.flatnonzero((copies == g) & (labels.codes >= 0)) for g in np.unique(copies[flagged])}
+    names = np.array([*labels.names, None], dtype=object)[:-1]
+    peers, reasons, suggested, confidence = [], [], [], []
+    for row in flagged:
+        others = members[copies[row]]
+        others = others[others != row]
+        peers.append(others[:MOST_PEERS].tolist())
+        counts = pd.Series(names[labels.codes[others]]).value_counts(sort=False).sort_index(key=lambda k: k.map(str))
+        said = ", ".join(f"{name!r} {count} times" for name, count in counts.items())
+        reasons.append(f"{len(others)} other rows are equal in all features; they are labelled {said}.")
+        suggested.append(names[leading[row]] if leading[row] >= 0 else None)
+        confidence.append(doubt[row] if leading[row] >= 0 else np.nan)
+    return make_findings(
+        flagged,
+        doubt[flagged],
+        reasons,
+        column=evidence.table.label,
+        given=labels.given[flagged],
+        suggested=suggested,
+        confidence=confidence,
+        peers=peers,
+    )
+
+
+def score(evidence: Evidence) -> npt.NDArray[np.float64]:
+    """Return the share of other labels among the rows that equal each row."""
+    return _judge(evidence)[1]
+
+
+def _judge(evidence: Evidence) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64], npt.NDArray[np.intp]]:
+    """Return the rows in conflict, every row's share of other labels, and the label of a strict majority of others, or -1."""
+    if not evidence.table.features:
+        raise Unmet("there is no column besides the label and the key")
+    labels, copies = evidence.labels, evidence.copies
+    if len(np.unique(copies)) < TELLING_SHARE * len(copies):
+        raise Unmet("most rows are equal to others in all features, so equal features say little about the label")
+    known = labels.known
+    table = pd.DataFrame({"group": copies[known], "code": labels.codes[known]})
+    size = table.groupby("group")["code"].transform("size").to_numpy()
+    same = table.groupby(["group", "code"])["code"].transform("size").to_numpy()
+    doubt = np.zeros(len(copies))
+    doubt[known] = (size - same) / size
+    best = table.groupby(["group", "code"]).size().reset_index(name="rows")
+    best["size"] = best.groupby("group")["rows"].transform("sum")
+    strict = best[best["rows"] * 2 > best["size"]].set_index("group")["code"]
+    leading = np.full(len(copies), -1, dtype=np.intp)
+    leading[known] = table["group"].map(strict).fillna(-1).to_numpy(dtype=np.intp)
+    return known[same < size], doubt, np.where(leading == labels.codes, -1, leading)
+
+
+detector = Detector("conflicts", find, needs=("labels",), score=score)

@@ -1,0 +1,55 @@
+"""Rows that are equal to another row in every column but the key."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dcai.base.fingerprints import hash_rows
+from dcai.findings.evidence import Evidence, Unmet
+from dcai.findings.shape import Detector, make_findings
+
+MOST_PEERS = 20
+TELLING_SHARE = 0.5  # where fewer rows than this differ from all others, equal rows are usual
+
+
+def find(evidence: Evidence) -> pd.DataFrame:
+    """Find every row that repeats an earlier one."""
+    group, again, doubt = _judge(evidence)
+    rows = np.flatnonzero(again)
+    members = pd.Series(np.arange(len(group))).groupby(group).indices
+    peers = [[int(p) for p in members[group[r]] if p != r][:MOST_PEERS] for r in rows]
+    columns = len(_columns(evidence))
+    reasons = [
+        f"The row repeats {'another one' if len(p) == 1 else f'{len(p)} others'} in all {columns} columns."
+        for p in peers
+    ]
+    return make_findings(rows, doubt[rows], reasons, peers=peers)
+
+
+def score(evidence: Evidence) -> npt.NDArray[np.float64]:
+    """Return the doubt of every row."""
+    return _judge(evidence)[2]
+
+
+def _columns(evidence: Evidence) -> list[str]:
+    return [str(c) for c in evidence.table.frame.columns if c not in evidence.table.key]
+
+
+def _judge(evidence: Evidence) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """Number the groups of equal rows; say which rows repeat one, and with what doubt."""
+    columns = _columns(evidence)
+    hashes = hash_rows(evidence.table.frame, columns)
+    group = np.asarray(np.unique(hashes, axis=0, return_inverse=True)[1].ravel(), dtype=np.intp)
+    again = pd.Series(group).duplicated().to_numpy()
+    distinct = 1 - float(again.mean())
+    if distinct < TELLING_SHARE:
+        raise Unmet(
+            f"{again.mean():.0%} of the rows repeat another one: with {len(columns)} columns, equal rows are usual here"
+        )
+    # One hash function, 128 bits: equal hashes are equal rows. What is open is whether two equal rows are one too many.
+    return group, again, np.where(again, 0.9 * distinct, 0.0)
+
+
+detector = Detector("duplicates", find, score=score)

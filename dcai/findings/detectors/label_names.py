@@ -1,0 +1,49 @@
+"""Several spellings of one class name."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dcai.findings.evidence import Evidence
+from dcai.findings.shape import Detector, join_findings, make_findings
+
+
+def find(evidence: Evidence) -> pd.DataFrame:
+    """Find the rows whose label is a variant of another class's name."""
+    labels = evidence.labels
+    found = []
+    for variant in labels.variants:
+        rows = _rows_of(labels.given, variant.spelling)
+        reason = (
+            f"{variant.spelling!r} ({variant.rows} rows) differs from {variant.name!r} ({variant.rows_of_name} rows) "
+            f"by {variant.how} only."
+        )
+        found.append(
+            make_findings(
+                rows,
+                variant.sure,
+                reason,
+                column=evidence.table.label,
+                given=variant.spelling,
+                suggested=variant.name,
+                confidence=variant.sure * variant.rows_of_name / (variant.rows + variant.rows_of_name),
+            )
+        )
+    return join_findings(found, note=f"{len(labels.names)} classes, {len(labels.variants)} variants of their names")
+
+
+def score(evidence: Evidence) -> npt.NDArray[np.float64]:
+    """Return how sure it is that each label is a variant."""
+    doubt = np.zeros(len(evidence.table))
+    for variant in evidence.labels.variants:
+        doubt[_rows_of(evidence.labels.given, variant.spelling)] = variant.sure
+    return doubt
+
+
+def _rows_of(given: npt.NDArray[np.object_], spelling: object) -> npt.NDArray[np.intp]:
+    return np.flatnonzero([type(v) is type(spelling) and v == spelling for v in given])
+
+
+detector = Detector("label_names", find, needs=("labels",), score=score)

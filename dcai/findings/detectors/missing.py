@@ -1,0 +1,187 @@
+"""Cells that hold a stand-in for "nothing", and empty cells where a value is expected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dcai.findings.evidence import Evidence
+from dcai.findings.shape import Detector, join_findings, make_findings
+
+# Words that people write for "nothing" whatever the column; then those that may also be a value of its own.
+_SIGNS = "? ?? ??? - -- --- . .. ... _ * \N{EN DASH} \N{EM DASH} #value! #ref! #div/0!"
+_WORDS = "n/a,n.a.,n.a,#n/a,#na,<na>,nan,-nan,null,(null),nil,(blank),[blank],missing,tbd,tba,undefined"
+_PHRASES = "not available,not applicable,not known,not provided,not specified,no data,no value,no answer"
+CLEAR = frozenset([*_SIGNS.split(), *_WORDS.split(","), *_PHRASES.split(",")])
+VAGUE = frozenset(["na", "none", "unknown", "unk", "unspecified", "x", "xx", "xxx", "void", "dummy"])
+SENTINELS = (
+    -1.0,
+    -9.0,
+    -99.0,
+    -999.0,
+    -9999.0,
+    -99999.0,
+    99.0,
+    999.0,
+    9999.0,
+    99999.0,
+    999999.0,
+    9999999.0,
+    -32768.0,
+    1e20,
+)
+ZERO_DATES = (
+    "1900-01-01",
+    "1899-12-30",
+    "1970-01-01",
+    "1601-01-01",
+    "0001-01-01",
+    "9999-12-31",
+    "1753-01-01",
+    "2099-12-31",
+)
+COMPLETE_SHARE = 0.995  # a column with at least this share of values expects one in every row
+FEWEST_ROWS = 20
+_NUMERIC_SHARE = 0.8
+_ALONE_SHARE = 0.5
+
+
+def find(evidence: Evidence) -> pd.DataFrame:
+    """Find disguised empties in every column, and plain ones where the column is almost complete."""
+    table, found, left = evidence.table, [], {}
+    for name in table.frame.columns:
+        if name in (*table.key, *table.hidden) or table.kinds[name] in ("image", "other", "empty", "boolean"):
+            continue
+        column = table.frame[name]
+        empty = _is_empty(column)
+        if name != table.label:
+            found.append(_find_plain(name, column, empty))
+            if not len(found[-1]) and empty.any():
+                left[name] = int(empty.sum())
+        if table.kinds[name] == "number":
+            found.append(_find_sentinels(name, column))
+        elif table.kinds[name] == "date":
+            found.append(_find_zero_dates(name, column))
+        else:
+            found.append(_find_words(name, column, empty))
+    whole = [n for n in table.frame.columns if table.kinds[n] == "empty"]
+    notes = [f"{sum(left.values())} plainly empty cells in {len(left)} columns are not listed"] if left else []
+    notes += [f"{len(whole)} columns are empty in every row: {', '.join(map(str, whole[:5]))}"] if whole else []
+    return join_findings(found, note="; ".join(notes))
+
+
+def _is_empty(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    blank = (
+        column.map(lambda v: isinstance(v, str) and not v.strip()).to_numpy(dtype=bool)
+        if _holds_text(column)
+        else False
+    )
+    return np.asarray(column.isna().to_numpy(dtype=bool) | blank)
+
+
+def _holds_text(column: pd.Series[Any]) -> bool:
+    return column.dtype == object or isinstance(column.dtype, (pd.StringDtype, pd.CategoricalDtype))
+
+
+def _find_plain(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dtype[np.bool_]]) -> pd.DataFrame:
+    share = 1 - empty.mean()
+    if not empty.any() or share < COMPLETE_SHARE or len(column) < FEWEST_ROWS:
+        return make_findings([], [], [])
+    rows = np.flatnonzero(empty)
+    reason = f"It is empty, but {name!r} has a value in {share:.1%} of the rows."
+    return make_findings(
+        rows,
+        0.45 + 0.2 * (share - COMPLETE_SHARE) / (1 - COMPLETE_SHARE),
+        reason,
+        column=name,
+        given=list(column.iloc[rows]),
+    )
+
+
+def _find_words(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dtype[np.bool_]]) -> pd.DataFrame:
+    """Find words for "nothing"; a vague one counts where it stands among numbers or dates."""
+    texts = column[~empty].astype(str)
+    words = texts.str.strip().str.casefold()
+    counts = words.value_counts()
+    stand_ins = [w for w in counts.index if w in CLEAR or w in VAGUE]
+    others = [w for w in counts.index if w not in CLEAR and w not in VAGUE]
+    if not stand_ins or sum(counts[o] for o in others) <= (1 - _ALONE_SHARE) * counts.max():
+        return make_findings([], [], [])  # with hardly any other value, the word is the value
+    numeric = float(np.mean([any(c.isdigit() for c in o) and not o.isalpha() for o in others])) if others else 0.0
+    found = []
+    for word in stand_ins:
+        if word in VAGUE and numeric < _NUMERIC_SHARE:
+            continue
+        if len(word) == 1 and word.isalpha() and max(map(len, others)) <= 2:  # noqa: PLR2004 (among short codes, a code)
+            continue
+        same = (~empty) & column.astype(str).str.strip().str.casefold().eq(word).to_numpy(dtype=bool)
+        if word.isalpha() and numeric < _NUMERIC_SHARE:
+            same &= ~column.astype(str).str.strip().eq(word.capitalize()).to_numpy(
+                dtype=bool
+            )  # Nan and Nil are names, too
+        rows = np.flatnonzero(same)
+        if not len(rows):
+            continue
+        doubt = 0.95 if word in CLEAR and sum(map(str.isalpha, word)) > 1 else 0.85 if word in CLEAR else 0.75
+        reason = f"{str(column.iloc[rows[0]])!r} stands for an empty cell."
+        found.append(
+            make_findings(
+                rows, doubt, reason, column=name, given=list(column.iloc[rows]), suggested="", confidence=doubt
+            )
+        )
+    return join_findings(found)
+
+
+def _find_sentinels(name: str, column: pd.Series[Any]) -> pd.DataFrame:
+    """Find numbers such as -1 and 999 that stand apart from all others."""
+    from dcai.findings.vectors import to_numbers
+
+    values = to_numbers(column)
+    known = values[~np.isnan(values)]
+    if len(known) < FEWEST_ROWS:
+        return make_findings([], [], [])
+    found = []
+    for sentinel in SENTINELS:
+        count = int((known == sentinel).sum())
+        others = known[~np.isin(known, SENTINELS)]
+        if not count or len(others) < _ALONE_SHARE * len(known) or not _stands_apart(sentinel, others, count):
+            continue
+        rows = np.flatnonzero(values == sentinel)
+        doubt = 0.85 if count > 1 else 0.65
+        reason = (
+            f"{sentinel:g} stands apart from all other values of {name!r} ({others.min():g} to {others.max():g}) "
+            f"and occurs {count} times: it seems to stand for an empty cell."
+        )
+        found.append(make_findings(rows, doubt, reason, column=name, given=list(column.iloc[rows])))
+    return join_findings(found)
+
+
+def _stands_apart(sentinel: float, others: np.ndarray[Any, np.dtype[np.float64]], count: int) -> bool:
+    low, high = float(others.min()), float(others.max())
+    if sentinel < 0:
+        # -1 below a column of distances is one; -1 below one that starts at -0.9 is a value.
+        return low >= 0 and (low > 0 or count > 1 or abs(sentinel) > high)
+    spread = max(high - low, 1e-9)
+    return sentinel > high + spread if count == 1 else sentinel > high + 0.5 * spread
+
+
+def _find_zero_dates(name: str, column: pd.Series[Any]) -> pd.DataFrame:
+    """Find dates at which calendars of computers begin or end, years away from all others."""
+    days = pd.to_datetime(column, errors="coerce", utc=True).dt.strftime("%Y-%m-%d")
+    others = days[~days.isin(ZERO_DATES) & days.notna()]
+    if len(others) < FEWEST_ROWS:
+        return make_findings([], [], [])
+    first, last = int(others.min()[:4]), int(others.max()[:4])
+    found = []
+    for date in ZERO_DATES:
+        year = int(date[:4])
+        rows = np.flatnonzero((days == date).to_numpy(dtype=bool))
+        if len(rows) and (year < first - 5 or year > last + 5):
+            reason = f"{date} lies years away from all other dates of {name!r}: it seems to stand for an empty cell."
+            found.append(make_findings(rows, 0.9, reason, column=name, given=list(column.iloc[rows])))
+    return join_findings(found)
+
+
+detector = Detector("missing", find)

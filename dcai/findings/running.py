@@ -1,0 +1,175 @@
+"""Run detectors over the evidence, and account for each of them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xxhash
+
+from dcai.base.errors import DcaiError, shorten
+from dcai.base.records import CheckStatus
+from dcai.base.table import Table
+from dcai.findings.detectors import OURS, Detector
+from dcai.findings.evidence import Evidence, Settings, Unmet, make_evidence
+from dcai.findings.prediction import check_model
+from dcai.findings.progress import Progress
+from dcai.findings.report import Audit, ErrorEstimate
+from dcai.findings.shape import COLUMNS, FOUND, NOTE
+
+
+def run_detectors(
+    shown: Table, table: Table, settings: Settings, detectors: Mapping[str, Detector], tell: Progress
+) -> Audit:
+    """Ask every detector about `table`, and report in terms of `shown`: the same rows as the caller gave them."""
+    evidence = make_evidence(table, settings, tell)
+    _check_label(evidence)
+    back = np.argsort(evidence.positions, kind="stable")
+    parts, checks = [], []
+    scores: dict[str, npt.NDArray[np.float32]] = {}
+    if shown.label is not None:
+        scores["labels"] = np.full(len(shown), np.nan, dtype=np.float32)
+    for done, detector in enumerate(detectors.values()):
+        tell(detector.name, done, len(detectors))
+        found, score, check = _run(detector, evidence)
+        if found is not None:
+            parts.append(found.assign(detector=detector.name))
+        if score is not None:
+            scores[detector.name] = np.asarray(score, dtype=np.float32)[back]
+        checks.append(check)
+    tell("done", len(detectors), len(detectors))
+    ran = {check["detector"] for check in checks if check["status"] == "ran"}
+    return Audit(
+        table=shown,
+        findings=finish_findings(shown, parts, evidence.positions),
+        scores=pd.DataFrame(scores, index=shown.frame.index),
+        checks=pd.DataFrame(checks, columns=["detector", "status", "reason", "rows", "findings", "seconds"]),
+        settings=settings,
+        detectors=detectors,
+        **(_collect(shown, evidence, back) if "labels" in ran else {}),
+    )
+
+
+def _check_label(evidence: Evidence) -> None:
+    """Refuse a label or a model that cannot be used, before any work starts."""
+    if evidence.table.label is None:
+        return
+    _ = evidence.labels if evidence.task == "classification" else evidence.targets
+    if evidence.settings.model is not None:
+        check_model(evidence.settings.model, evidence.task)
+
+
+def _collect(shown: Table, evidence: Evidence, back: npt.NDArray[np.intp]) -> dict[str, Any]:
+    index = shown.frame.index
+    if evidence.task == "regression":
+        return {"predictions": pd.Series(evidence.predictions[back], index=index, name=shown.label)}
+    from dcai.findings.consensus import find_consensus
+
+    noise = evidence.noise
+    consensus = find_consensus(evidence, shown.hidden).iloc[back].set_axis(index) if shown.hidden else None
+    columns = pd.Index(list(evidence.labels.names), dtype=object)
+    return {
+        "probabilities": pd.DataFrame(evidence.probabilities[back], index=index, columns=columns),
+        "expected_errors": ErrorEstimate(noise.estimate, noise.low, noise.high),
+        "consensus": consensus,
+    }
+
+
+def _run(detector: Detector, evidence: Evidence) -> tuple[pd.DataFrame | None, Any, dict[str, object]]:
+    """Run one detector: its findings, its scores, and its line in `checks`."""
+    start = time.perf_counter()
+    status: CheckStatus = "ran"
+    found, score, reason = None, None, ""
+    try:
+        for need in detector.needs:
+            getattr(evidence, need)
+        found = _check_shape(detector, detector.find(evidence), evidence)
+        reason = str(found.attrs.get(NOTE, ""))
+        score = _score(detector, evidence)
+    except Unmet as unmet:
+        status, reason = "skipped", str(unmet)
+    except DcaiError:
+        raise  # the user's input is at fault, and the message says how
+    except Exception as error:  # noqa: BLE001 (design rule 9: a detector that crashes must not take the audit with it, and is shown)
+        status, reason, found = "failed", f"{type(error).__name__}: {shorten(str(error))}", None
+    line = {
+        "detector": detector.name,
+        "status": status,
+        "reason": reason,
+        "rows": _count_rows(detector, evidence) if status == "ran" else 0,
+        "findings": 0 if found is None else len(found),
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+    return found, score, line
+
+
+def _score(detector: Detector, evidence: Evidence) -> Any:
+    if detector.score is None:
+        return None
+    try:
+        return detector.score(evidence)
+    except Unmet:
+        return None  # it judges cells here, not rows; its note says why
+
+
+def _count_rows(detector: Detector, evidence: Evidence) -> int:
+    if detector.name != "labels":
+        return len(evidence.table)
+    return len(evidence.labels.known) if evidence.task == "classification" else int((~np.isnan(evidence.targets)).sum())
+
+
+def _check_shape(detector: Detector, found: Any, evidence: Evidence) -> pd.DataFrame:
+    """Hold a detector, above all a stranger's, to the shape of findings."""
+    lost = [c for c in FOUND if c not in getattr(found, "columns", ())]
+    if lost:
+        raise TypeError(f"it returned no findings: the columns {', '.join(lost)} are missing (use make_findings)")
+    rows = found["row"].to_numpy()
+    if len(rows) and (rows.min() < -1 or rows.max() >= len(evidence.table)):
+        raise IndexError(f"it named rows outside 0..{len(evidence.table) - 1}")
+    doubt = found["doubt"].to_numpy(dtype=np.float64)
+    if not ((doubt >= 0) & (doubt <= 1)).all():
+        raise ValueError("it gave doubts outside 0..1")
+    if detector.name in OURS:
+        return found  # type: ignore[no-any-return]  # what make_findings made
+    return found[list(FOUND)]  # type: ignore[no-any-return]  # checked above
+
+
+def finish_findings(table: Table, parts: list[pd.DataFrame], positions: npt.NDArray[np.intp]) -> pd.DataFrame:
+    """Put findings into the caller's terms: positions, keys, stable ids, worst first."""
+    filled = [p for p in parts if len(p)]
+    if not filled:
+        return empty_findings()
+    joined = pd.concat(filled, ignore_index=True)
+    rows = joined["row"].to_numpy(dtype=np.int64)
+    joined["row"] = np.where(rows >= 0, positions[np.maximum(rows, 0)], -1)
+    joined["peers"] = pd.Series([[int(positions[p]) for p in peers] for peers in joined["peers"]], dtype=object)
+    return rank_findings(name_findings(table, joined))
+
+
+def name_findings(table: Table, found: pd.DataFrame) -> pd.DataFrame:
+    """Add keys and ids; of several findings with the same id, the worst stays."""
+    keys = table.keys if (found["row"] >= 0).any() else []
+    found["key"] = pd.Series([keys[r] if r >= 0 else None for r in found["row"]], dtype=object, index=found.index)
+    named = zip(found["detector"], found["key"], found["part"], found["column"], found["given"], strict=True)
+    found["finding"] = [
+        xxhash.xxh3_64_hexdigest(json.dumps(parts, ensure_ascii=True, sort_keys=True, default=str).encode("ascii"))
+        for parts in named
+    ]
+    return found.sort_values("doubt", ascending=False, kind="stable").drop_duplicates("finding")
+
+
+def rank_findings(found: pd.DataFrame) -> pd.DataFrame:
+    """Sort findings worst first; equal doubts by id, so that the order never depends on the rows' order."""
+    ranked = found.sort_values(["doubt", "finding"], ascending=[False, True], kind="stable", ignore_index=True)
+    return ranked[list(COLUMNS)]
+
+
+def empty_findings() -> pd.DataFrame:
+    """Make a table of findings that holds none."""
+    types = {"row": np.int64, "doubt": np.float64, "confidence": np.float64}
+    return pd.DataFrame({c: pd.Series([], dtype=types.get(c, object)) for c in COLUMNS})

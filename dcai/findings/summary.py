@@ -1,0 +1,143 @@
+"""An audit at a glance: one line, a page, or text for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dcai.base.display import escape, show_text, to_block, to_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dcai.findings.report import Audit
+
+_SHOWN = 8
+
+
+def describe(audit: Audit) -> str:
+    """Describe an audit in one line."""
+    parts = [f"{len(audit.findings):,} findings in {len(audit.table):,} rows"]
+    counts = audit.findings["detector"].value_counts()
+    if len(counts):
+        parts[0] += ": " + ", ".join(f"{name} {n:,}" for name, n in counts.items())
+    parts.append(describe_coverage(audit))
+    return "; ".join(parts)
+
+
+def describe_coverage(audit: Audit) -> str:
+    """Say how many checks ran, were skipped and failed."""
+    counts = audit.checks["status"].value_counts()
+    said = [f"{counts.get('ran', 0)} checks ran"]
+    said += [f"{counts[s]} {s}" for s in ("skipped", "failed") if s in counts]
+    return ", ".join(said)
+
+
+def describe_errors(audit: Audit) -> str:
+    """Say how many labels are expected to be wrong; empty where nothing is known."""
+    expected = audit.expected_errors
+    if expected is None:
+        return ""
+    return (
+        f"About {expected.estimate:,.0f} wrong labels expected (between {expected.low:,.0f} and {expected.high:,.0f})"
+    )
+
+
+def to_html(audit: Audit, worst: int = _SHOWN) -> str:
+    """Show an audit as a block of HTML: what was checked and what not, counts, the worst findings."""
+    title = f"<h3>{len(audit.findings):,} findings in {len(audit.table):,} rows</h3>"
+    label = (
+        f" Label: {escape(audit.label)}."
+        if audit.label is not None
+        else " No label was given, so labels were not checked."
+    )
+    lines = f"<p>{describe_coverage(audit)}.{label}</p>"
+    errors = describe_errors(audit)
+    lines += f"<p><b>{errors}.</b></p>" if errors else ""
+    return to_block(title, lines, _show_gaps(audit), _show_counts(audit), _show_worst(audit, worst))
+
+
+def records_of(frame: pd.DataFrame) -> list[Any]:
+    """Return the rows as named tuples; their fields are known by their makers, not by their types."""
+    return list(frame.itertuples())
+
+
+def _show_gaps(audit: Audit) -> str:
+    gaps = audit.checks[audit.checks["status"] != "ran"]
+    if not len(gaps):
+        return ""
+    items = [
+        f'<span class="{"warn" if status == "failed" else "muted"}">{escape(name)} {status}: {escape(reason)}</span>'
+        for name, status, reason in zip(gaps["detector"], gaps["status"], gaps["reason"], strict=True)
+    ]
+    return f"<p>Not checked: {'; '.join(items)}.</p>"
+
+
+def _show_counts(audit: Audit) -> str:
+    ran = audit.checks[audit.checks["status"] == "ran"]
+    counts = audit.findings["detector"].value_counts()
+    rows = [
+        {
+            "check": name,
+            "findings": f"{counts.get(name, 0):,}",
+            "rows": f"{rows:,}",
+            "seconds": f"{seconds:.1f}",
+            "note": reason,
+        }
+        for name, rows, seconds, reason in zip(ran["detector"], ran["rows"], ran["seconds"], ran["reason"], strict=True)
+    ]
+    extra = [name for name in counts.index if name not in set(ran["detector"])]
+    rows += [{"check": name, "findings": f"{counts[name]:,}", "note": "learnt from the review"} for name in extra]
+    return (
+        to_table(rows, ["check", "findings", "rows", "seconds", "note"], numbers=["findings", "rows", "seconds"])
+        if rows
+        else ""
+    )
+
+
+def _show_worst(audit: Audit, worst: int) -> str:
+    first = audit.findings.head(worst)
+    if not len(first):
+        return ""
+    rows = [
+        {
+            "row": "" if f.row < 0 else f.row,
+            "column": f.column,
+            "given": f.given,
+            "suggested": f.suggested,
+            "doubt": f"{f.doubt:.2f}",
+            "check": f.detector,
+            "reason": f.reason,
+        }
+        for f in records_of(first)
+    ]
+    more = len(audit.findings) - len(first)
+    rest = f'<p class="muted">and {more:,} more in .findings</p>' if more > 0 else ""
+    table = to_table(
+        rows, ["row", "column", "given", "suggested", "doubt", "check", "reason"], numbers=["row", "doubt"]
+    )
+    return f"<p>The worst:</p>{table}{rest}"
+
+
+def to_text(audit: Audit, worst: int = _SHOWN) -> str:
+    """Write an audit for a terminal."""
+    lines = [f"{len(audit.findings):,} findings in {len(audit.table):,} rows; {describe_coverage(audit)}."]
+    errors = describe_errors(audit)
+    lines += [f"{errors}."] if errors else []
+    counts = audit.findings["detector"].value_counts()
+    width = max((len(str(n)) for n in audit.checks["detector"]), default=0)
+    for check in records_of(audit.checks):
+        count = f"{counts.get(check.detector, 0):>8,}" if check.status == "ran" else f"{check.status:>8}"
+        lines.append(f"  {check.detector:<{width}} {count}  {_flat(check.reason, 160)}".rstrip())
+    if len(audit.findings):
+        lines.append("The worst:")
+    for f in records_of(audit.findings.head(worst)):
+        where = "table" if f.row < 0 else f"row {f.row}"
+        place = f"{where}, {_flat(f.column, 40)}" if f.column is not None else where
+        change = f"{_flat(f.given, 40)} -> {_flat(f.suggested, 40)}  " if f.suggested is not None else ""
+        lines.append(f"  {f.doubt:.2f} {f.detector}  {place}: {change}{_flat(f.reason, 160)}")
+    return "\n".join(lines)
+
+
+def _flat(value: object, limit: int) -> str:
+    """Write a value on one line, without anything that a terminal would obey."""
+    return show_text(value, limit).replace("\n", "\\n").replace("\t", "\\t")
