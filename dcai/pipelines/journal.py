@@ -1,0 +1,163 @@
+"""The journal of a run: one JSON line for each thing that happened, and what these lines add up to.
+
+A run's status is what its journal says, whatever else a notebook's metadata claims.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from dcai.base.records import CellTiming, Resources, RunFailure, RunStatus
+
+Event = dict[str, Any]
+Listener = Callable[[Event], None]
+
+EXIT_CODES: dict[RunStatus, int] = {
+    "running": 0,
+    "succeeded": 0,
+    "stopped": 0,
+    "failed": 1,
+    "invalid": 2,
+    "gate_failed": 3,
+    "kernel_died": 5,
+    "timed_out": 6,
+    "interrupted": 130,
+}
+TERMINATED = 143
+
+
+def now() -> str:
+    """Return the moment as RFC 3339 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class Journal:
+    """Append-only events of one run, in memory and, where a path is given, in a file that is flushed at each.
+
+    As a context manager it spans the run: leaving it writes the end and closes the file.
+    """
+
+    def __init__(self, path: Path | None = None, listener: Listener | None = None) -> None:
+        self.events: list[Event] = []
+        self._listener = listener
+        self._stream: TextIO | None = None if path is None else path.open("a", encoding="utf-8", newline="\n")
+
+    def write(self, event: str, **facts: Any) -> None:
+        """Append one event."""
+        line: Event = {"event": event, "at": now(), **facts}
+        self.events.append(line)
+        if self._stream is not None:
+            # Escaped, because output of a cell may hold lone surrogates that UTF-8 cannot.
+            self._stream.write(json.dumps(line, ensure_ascii=True) + "\n")
+            self._stream.flush()
+        if self._listener is not None:
+            self._listener(line)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        # No run is a success because nobody explained its end.
+        try:
+            if kind is not None and self.tally.status == "running":
+                self.write("error", status="failed", error=kind.__name__, message=str(error))
+            self.write("end")
+        finally:
+            if self._stream is not None:
+                self._stream.close()
+                self._stream = None
+
+    @property
+    def tally(self) -> Tally:
+        """What the events so far add up to."""
+        return add_up(self.events)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a journal adds up to."""
+
+    status: RunStatus = "running"
+    exit_code: int = 0
+    error: RunFailure | None = None
+    cells_total: int = 0
+    cells_done: int = 0
+    cell: int | None = None
+    cell_source: str = ""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    resources: Resources | None = None
+    ended: str | None = None
+
+
+def read_journal(path: Path) -> list[Event]:
+    """Read the events of a journal; a line torn by a killed writer ends it."""
+    if not path.is_file():
+        return []
+    events: list[Event] = []
+    for line in path.read_text("utf-8", "replace").splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            break
+        if isinstance(event, dict) and isinstance(event.get("event"), str):
+            events.append(event)
+    return events
+
+
+def add_up(events: Iterable[Mapping[str, Any]]) -> Tally:
+    """Fold events into a tally: the only place where the status of a run is decided."""
+    tally = Tally()
+    timings: list[CellTiming] = []
+    for event in events:
+        match event["event"]:
+            case "start":
+                tally = replace(tally, cells_total=event["cells"])
+            case "cell_started":
+                tally = replace(tally, cell=event["cell"], cell_source=event["source"])
+            case "cell_ended":
+                timings.append(CellTiming(event["cell"], event["wall"], event["cpu"], event["peak_memory"]))
+                tally = replace(tally, cell=None, cells_done=tally.cells_done + event["ok"])
+            case "metrics":
+                tally = replace(tally, metrics={**tally.metrics, **event["metrics"]})
+            case "error" | "stopped":
+                tally = _settle(tally, event)
+            case "kernel_ended":
+                resources = Resources(event["wall"], event["cpu"], event["peak_memory"], timings)
+                tally = replace(tally, resources=resources)
+            case "end":
+                if tally.resources is None and timings:
+                    tally = replace(tally, resources=_sum(timings))
+                status = "succeeded" if tally.status == "running" else tally.status
+                tally = replace(tally, status=status, ended=event["at"], cell=None)
+    return tally
+
+
+def _sum(timings: list[CellTiming]) -> Resources:
+    """Return the resources of a run whose kernel was never measured as a whole."""
+    cpu = [t.cpu for t in timings if t.cpu is not None]
+    peaks = [t.peak_memory for t in timings if t.peak_memory is not None]
+    return Resources(sum(t.wall for t in timings), sum(cpu) if cpu else None, max(peaks, default=None), timings)
+
+
+def _settle(tally: Tally, event: Mapping[str, Any]) -> Tally:
+    """Take over what ended the run; what came first stays the reason."""
+    status: RunStatus = "stopped" if event["event"] == "stopped" else event["status"]
+    if tally.status not in ("running", "stopped"):
+        return tally
+    if tally.status == "stopped":
+        # Stopped on purpose, and then found wanting: still `stopped`, but not a success.
+        return replace(tally, exit_code=EXIT_CODES["failed"], error=_failure(event))
+    code = event.get("exit_code", EXIT_CODES[status])
+    return replace(tally, status=status, exit_code=code, error=None if status == "stopped" else _failure(event))
+
+
+def _failure(event: Mapping[str, Any]) -> RunFailure:
+    return RunFailure(
+        event["error"], event.get("cell"), event.get("source", ""), event["message"], event.get("traceback", "")
+    )

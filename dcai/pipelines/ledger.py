@@ -1,0 +1,278 @@
+"""The records of runs on disk: begun, settled, read again, and listed as a history."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dcai.base import contract, display, git, store
+from dcai.base.errors import DcaiError, InputError, MissingError
+from dcai.base.records import FileHash, RunFailure, RunRecord
+from dcai.pipelines.journal import EXIT_CODES, Tally, add_up, now, read_journal
+from dcai.pipelines.names import find_root, relative_to_root, require_name, require_run_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = 1
+RUNS = "runs"
+RECORD, JOURNAL, NOTEBOOK, ARTIFACTS = "run.json", "events.jsonl", "output.ipynb", "artifacts"
+IGNORE_ALL = "*\n!.gitignore\n"
+# Seconds by which clocks of the record and of the process table may differ.
+_CLOCK_SLACK = 2.0
+
+
+def environment(kernel: str) -> dict[str, str]:
+    """Return what a reader needs to know about where a run ran."""
+    versions = {}
+    for name in ("dcai", "papermill", "nbclient", "ipykernel"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"python": platform.python_version(), "platform": platform.platform(), "kernel": kernel, **versions}
+
+
+def begin(
+    run: str,
+    pipeline: str,
+    notebook: str,
+    kernel: str,
+    *,
+    root: Path,
+    parameters: dict[str, Any],
+    outputs: Iterable[str] = (),
+) -> RunRecord:
+    """Return the record of a run that begins in this process."""
+    try:
+        top = git.root_of(root)
+        commit = None if top is None else git.head(top)
+        dirty = None if top is None else git.is_dirty(top, [relative_to_root(root / p, top) for p in (RUNS, *outputs)])
+    except DcaiError:
+        commit = dirty = None  # a repository that git will not read says nothing about the code
+    return RunRecord(
+        v=VERSION, run=run, pipeline=pipeline, notebook=notebook, status="running", exit_code=0, parameters=parameters,
+        commit=commit, dirty=dirty, inputs=[], outputs=[], corrections=[], metrics={}, gates=[], resources=None,
+        environment=environment(kernel), started=now(), ended=None, error=None, cells_total=0, cells_done=0,
+        pid=os.getpid(), host=socket.gethostname(),
+    )  # fmt: skip
+
+
+def take_over(record: RunRecord, tally: Tally) -> RunRecord:
+    """Return a record with what the run's journal adds up to."""
+    return replace(
+        record,
+        status=tally.status,
+        exit_code=tally.exit_code,
+        error=tally.error,
+        metrics=tally.metrics,
+        resources=tally.resources,
+        cells_total=tally.cells_total,
+        cells_done=tally.cells_done,
+        ended=tally.ended,
+    )
+
+
+def write_record(path: Path, record: RunRecord) -> None:
+    """Write a record as a file that is whole at every moment."""
+    store.write_atomic(path, contract.to_json(record) + "\n")
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read the record of a run's folder; one whose process is gone is settled as interrupted."""
+    path = folder / RECORD
+    try:
+        record = contract.from_json(RunRecord, path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise MissingError(f"There is no run at {str(folder)!r}. See `dcai runs`.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The record {str(path)!r} cannot be read: {error}.") from error
+    if record.v > VERSION:
+        raise InputError(
+            f"The record {str(path)!r} has version {record.v}; this dcai reads up to {VERSION}. Upgrade dcai."
+        )
+    return _settle(record, folder) if record.status == "running" and not _is_alive(record) else record
+
+
+def _is_alive(record: RunRecord) -> bool:
+    """Tell whether the process of a running record still works on it; on another host nobody can know."""
+    import psutil
+
+    if record.host != socket.gethostname() or record.pid is None:
+        return True
+    try:
+        process = psutil.Process(record.pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        # A process that is younger than the run only inherited its number.
+        return process.create_time() <= datetime.fromisoformat(record.started).timestamp() + _CLOCK_SLACK
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return True
+
+
+def _settle(record: RunRecord, folder: Path) -> RunRecord:
+    """Write down that a run's process ended without settling its record."""
+    with store.lock(folder / RECORD):
+        current = contract.from_json(RunRecord, (folder / RECORD).read_text("utf-8"))
+        if current.status != "running":
+            return current  # it was settled while we looked
+        events = read_journal(folder / JOURNAL)
+        tally = add_up(events)
+        if tally.ended is None:
+            message = "The process of the run ended without settling its record: it was killed, or the machine stopped."
+            error = RunFailure("RunnerGone", tally.cell, tally.cell_source, message)
+            code = EXIT_CODES["interrupted"]
+            ended = events[-1]["at"] if events else now()
+            tally = replace(tally, status="interrupted", exit_code=code, error=error, ended=ended)
+        settled = take_over(record, tally)
+        write_record(folder / RECORD, settled)
+        return settled
+
+
+def hash_files(root: Path, paths: Iterable[str]) -> list[FileHash]:
+    """Hash files, and folders by the files in them; what is missing has no hash."""
+    return [_hash(root, p) for p in paths]
+
+
+def _hash(root: Path, name: str) -> FileHash:
+    import hashlib
+
+    path = root / name
+    shown = relative_to_root(path, root)
+    if path.is_file():
+        return FileHash(shown, store.sha256_of(path), path.stat().st_size)
+    if not path.is_dir():
+        return FileHash(shown, None, None)
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    digest = hashlib.sha256()
+    for one in files:
+        digest.update(
+            f"{store.sha256_of(one)}  {one.relative_to(path).as_posix()}\n".encode("utf-8", "surrogateescape")
+        )
+    return FileHash(shown, digest.hexdigest(), sum(p.stat().st_size for p in files))
+
+
+# ---------------------------------------------------------------- history
+
+_COLUMNS = ("run", "pipeline", "status", "started", "seconds", "cells", "metrics", "error")
+
+
+@dataclass(frozen=True)
+class History:
+    """The runs of a repository, newest first; a value that can be iterated, indexed and shown.
+
+    Examples
+    --------
+    >>> len(History(()))
+    0
+    """
+
+    records: tuple[RunRecord, ...]
+    problems: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[RunRecord]:
+        return iter(self.records)
+
+    def __getitem__(self, index: int) -> RunRecord:
+        return self.records[index]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per run; parameters and metrics are columns `parameters.NAME` and `metrics.NAME`.
+
+        Examples
+        --------
+        >>> list(History(()).to_frame().columns)[:3]
+        ['run', 'pipeline', 'status']
+        """
+        import pandas as pd
+
+        fixed = ["run", "pipeline", "status", "exit_code", "started", "ended", "seconds", "commit", "dirty", "error"]
+        rows = []
+        for one in self.records:
+            row = {c: getattr(one, c, None) for c in fixed}
+            row["seconds"] = None if one.resources is None else one.resources.wall
+            row["error"] = None if one.error is None else f"{one.error.error}: {one.error.message}"
+            row |= {f"parameters.{k}": v for k, v in one.parameters.items()}
+            row |= {f"metrics.{k}": v for k, v in one.metrics.items()}
+            rows.append(row)
+        frame = pd.DataFrame(rows, columns=list(dict.fromkeys([*fixed, *(c for row in rows for c in row)])))
+        for column in ("started", "ended"):
+            frame[column] = pd.to_datetime(frame[column], utc=True, format="ISO8601")
+        return frame
+
+    def __repr__(self) -> str:
+        last = f", last {self.records[0].status}" if self.records else ""
+        return f"<History: {len(self.records)} runs{last}>"
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f'<p class="warn">{display.escape(p)}</p>' for p in self.problems)
+        table = display.to_table(map(shown, self.records[:100]), _COLUMNS, ("seconds",))
+        more = f'<p class="muted">{len(self.records) - 100} older runs</p>' if len(self.records) > 100 else ""  # noqa: PLR2004 (a page of rows)
+        return display.to_block(f"<h3>{len(self.records)} runs</h3>", table, more, notes)
+
+
+def shown(record: RunRecord) -> dict[str, object]:
+    """Return the few facts about a run that a list of runs shows."""
+    return {
+        "run": record.run,
+        "pipeline": record.pipeline,
+        "status": record.status,
+        "started": record.started[:19].replace("T", " "),
+        "seconds": "" if record.resources is None else f"{record.resources.wall:.1f}",
+        "cells": f"{record.cells_done}/{record.cells_total}",
+        "metrics": ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in record.metrics.items()),
+        "error": "" if record.error is None else f"{record.error.error}: {record.error.message}",
+    }
+
+
+def history(pipeline: str | None = None, *, root: str | Path | None = None) -> History:
+    """List the runs of a repository, newest first.
+
+    A run whose process is gone without having settled its record is settled as `interrupted` on the way.
+
+    Parameters
+    ----------
+    pipeline : str, optional
+        Only the runs of this pipeline.
+    root : str or Path, optional
+        The repository; None takes the one that holds the current folder.
+
+    Returns
+    -------
+    History
+        A value with `to_frame()`, a length and an iterator over `RunRecord`.
+
+    Examples
+    --------
+    >>> history(root="/usr/share")
+    <History: 0 runs>
+    """
+    folder = find_root(Path.cwd(), root) / RUNS
+    name = getattr(pipeline, "name", pipeline)
+    below = folder / require_name(name, "history()") if name is not None else folder
+    found = sorted(below.glob(f"*/{RECORD}") if name is not None else below.glob(f"*/*/{RECORD}"))
+    records, problems = [], []
+    for path in found:
+        try:
+            records.append(read_record(path.parent))
+        except DcaiError as error:
+            problems.append(str(error))
+    records.sort(key=lambda r: (r.started, r.run), reverse=True)
+    return History(tuple(records), tuple(problems))
+
+
+def run_folder(pipeline: str, run_id: str, root: Path) -> Path:
+    """Return the folder of a run; both names are checked."""
+    return root / RUNS / require_name(pipeline, "run()") / require_run_id(run_id, "run()")

@@ -1,0 +1,88 @@
+"""CPU time and memory of a kernel and its children, measured from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+_PERIOD = 0.2
+
+
+@dataclass
+class Meter:
+    """Measures one process and its children; every reading is None once the process is gone."""
+
+    pid: int
+    began: float = field(default_factory=monotonic)
+    peak: int | None = None
+    cpu: float | None = None
+    _cell_peak: int | None = None
+    _cell_began: tuple[float, float | None, int] = (0.0, None, 0)
+
+    def begin_cell(self) -> None:
+        """Start the measurement of one cell."""
+        self._cell_peak = None
+        self._sample()
+        self._cell_began = (monotonic(), self.cpu, self._high_water())
+
+    def end_cell(self) -> dict[str, float | int | None]:
+        """Return wall and CPU seconds and peak memory since `begin_cell`."""
+        began, cpu, water = self._cell_began
+        gone = not self._sample()
+        high = self._high_water()
+        if high > water:  # a new maximum within this cell, also one that fell between two samples
+            self._cell_peak = max(self._cell_peak or 0, high)
+            self.peak = max(self.peak or 0, high)
+        used = None if gone or cpu is None or self.cpu is None else round(self.cpu - cpu, 4)
+        return {"wall": round(monotonic() - began, 4), "cpu": used, "peak_memory": self._cell_peak}
+
+    def totals(self) -> dict[str, float | int | None]:
+        """Return wall and CPU seconds and peak memory since the kernel was started."""
+        self._sample()
+        return {"wall": round(monotonic() - self.began, 4), "cpu": self.cpu, "peak_memory": self.peak}
+
+    async def watch(self) -> None:
+        """Sample until cancelled."""
+        while True:
+            self._sample()
+            await asyncio.sleep(_PERIOD)
+
+    def _sample(self) -> bool:
+        """Take one reading; False when the process is gone."""
+        import psutil
+
+        try:
+            process = psutil.Process(self.pid)
+            family = [process, *process.children(recursive=True)]
+            own = process.cpu_times()
+            # children_* hold the time of children that have ended already; only POSIX knows it
+            ended = getattr(own, "children_user", 0.0) + getattr(own, "children_system", 0.0)
+        except psutil.Error:
+            return False
+        cpu, memory = ended, 0
+        for one in family:
+            try:
+                times = one.cpu_times()
+                cpu += times.user + times.system
+                memory += one.memory_info().rss
+            except psutil.Error:
+                continue  # a child that ended between listing and reading
+        if not memory:
+            return False  # a zombie
+        self.cpu = round(max(cpu, self.cpu or 0.0), 4)
+        self.peak = max(self.peak or 0, memory)
+        self._cell_peak = max(self._cell_peak or 0, memory)
+        return True
+
+    def _high_water(self) -> int:
+        """Return the kernel's own peak memory as Linux keeps it, 0 elsewhere."""
+        if sys.platform != "linux":
+            return 0
+        try:
+            lines = Path(f"/proc/{self.pid}/status").read_text("ascii", "replace").splitlines()
+        except OSError:
+            return 0
+        return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)

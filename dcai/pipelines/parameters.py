@@ -1,0 +1,314 @@
+"""Parameters of a notebook: which cell holds them, their names, types, defaults and help, all found by `ast`."""
+
+from __future__ import annotations
+
+import ast
+import io
+import keyword
+import tokenize
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dcai.base.errors import InputError
+from dcai.base.records import NotebookParameters, Parameter
+from dcai.pipelines import schemas
+from dcai.pipelines.documents import INJECTED, PARAMETERS, is_python, is_tagged, parse_cell, read_notebook
+from dcai.pipelines.names import suggest_name
+
+__all__ = ["defaults_of", "find_in", "find_parameters", "normalise", "parse_value", "schema_object", "validate"]
+
+# A cell is a candidate when at least half of its statements give names to plain data.
+_LEAST_LITERAL_SHARE = 0.5
+_SERIES = (ast.Tuple, ast.List)
+_NEVER_PARAMETERS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.With, ast.Try)
+
+
+@dataclass(frozen=True)
+class _Assignment:
+    """One name that a cell binds at its top level."""
+
+    name: str
+    annotation: ast.expr | None
+    value: ast.expr | None
+    line: int
+
+
+def find_parameters(notebook: str | Path) -> NotebookParameters:
+    """Find the parameters of a notebook file: of its tagged cell, else of the cell that looks most like one.
+
+    Parameters
+    ----------
+    notebook : str or Path
+        A notebook file of nbformat 4.
+
+    Returns
+    -------
+    NotebookParameters
+        The cell, its parameters as JSON Schemas, and what a person should look at (`problems`).
+
+    Raises
+    ------
+    MissingError, InputError
+        There is no such file, or it is not a notebook.
+
+    Examples
+    --------
+    >>> find_parameters("train.ipynb").parameters[0].name  # doctest: +SKIP
+    'learning_rate'
+    """
+    return find_in(read_notebook(notebook), str(notebook))
+
+
+def find_in(notebook: Any, where: str) -> NotebookParameters:
+    """Find the parameters of a notebook that has been read already; `where` names it in the result."""
+    name = suggest_name(where)
+    if not is_python(notebook):
+        problem = "Parameters can be found in Python notebooks only; this one names another language."
+        return NotebookParameters(where, name, None, False, [], [problem])  # noqa: FBT003 (fields in their order)
+    trees = _parse_cells(notebook)
+    marked = [i for i, c in enumerate(notebook.cells) if c.cell_type == "code" and is_tagged(c, PARAMETERS)]
+    cell = marked[0] if marked else _best_cell(trees)
+    problems = [f"Several cells are tagged 'parameters' (numbers {marked}); the first is taken."] if marked[1:] else []
+    if cell is None:
+        problems.append(
+            "No cell of plain assignments was found. Tag one 'parameters' to make the notebook configurable."
+        )
+        return NotebookParameters(where, name, None, False, [], problems)  # noqa: FBT003 (fields in their order)
+    if cell not in trees:
+        problems.append(f"Cell {cell} is tagged 'parameters', but it is not valid Python.")
+        return NotebookParameters(where, name, cell, True, [], problems)  # noqa: FBT003 (fields in their order)
+    tree, text = trees[cell]
+    parameters = _parameters(tree, text)
+    problems += _look_over(parameters, trees, cell)
+    return NotebookParameters(where, name, cell, bool(marked), parameters, problems)
+
+
+def _parse_cells(notebook: Any) -> dict[int, tuple[ast.Module, str]]:
+    cells = [(i, c) for i, c in enumerate(notebook.cells) if c.cell_type == "code" and not is_tagged(c, INJECTED)]
+    parsed = {i: parse_cell(c.source) for i, c in cells}
+    return {i: p for i, p in parsed.items() if p is not None}
+
+
+def _best_cell(trees: Mapping[int, tuple[ast.Module, str]]) -> int | None:
+    """Rank the cells by literal share, later use, upper-case names, position and absence of imports."""
+    used_from = {i: _loaded_names(tree) for i, (tree, _) in trees.items()}
+    ranked = []
+    for place, (index, (tree, _)) in enumerate(sorted(trees.items())):
+        later = set().union(*(names for i, names in used_from.items() if i > index))
+        score = _score(tree, later, place)
+        if score is not None:
+            ranked.append((score, -index))
+    return -max(ranked)[1] if ranked else None
+
+
+def _score(tree: ast.Module, later: set[str], place: int) -> float | None:
+    statements = [s for s in tree.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    plain = [a for a in _assignments(tree) if a.value is not None and schemas.default_of(a.value)[0]]
+    if not statements or not plain or any(isinstance(s, _NEVER_PARAMETERS) for s in statements):
+        return None
+    share = min(1.0, len({a.line for a in plain}) / len(statements))
+    used = sum(a.name in later for a in plain) / len(plain)
+    if share < _LEAST_LITERAL_SHARE or not used:
+        return None
+    upper = sum(a.name.isupper() for a in plain) / len(plain)
+    imports = any(isinstance(s, (ast.Import, ast.ImportFrom)) for s in statements)
+    return 3 * share + 1.5 * used + 0.5 * upper + (0 if imports else 1) - 0.1 * min(place, 20)
+
+
+def _loaded_names(tree: ast.AST) -> set[str]:
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def _assignments(tree: ast.Module) -> Iterator[_Assignment]:
+    """Yield the names that a cell binds at its top level, chained and tuple assignments included."""
+    for statement in tree.body:
+        line = statement.end_lineno or statement.lineno
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            yield _Assignment(statement.target.id, statement.annotation, statement.value, line)
+        elif isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                yield from _bound(target, statement.value, line)
+
+
+def _bound(target: ast.expr, value: ast.expr, line: int) -> Iterator[_Assignment]:
+    if isinstance(target, ast.Name):
+        yield _Assignment(target.id, None, value, line)
+    elif isinstance(target, _SERIES) and isinstance(value, _SERIES) and _is_one_to_one(target.elts, value.elts):
+        for one, part in zip(target.elts, value.elts, strict=True):
+            yield from _bound(one, part, line)
+
+
+def _is_one_to_one(targets: list[ast.expr], values: list[ast.expr]) -> bool:
+    return len(targets) == len(values) and not any(isinstance(e, ast.Starred) for e in targets + values)
+
+
+def _parameters(tree: ast.Module, text: str) -> list[Parameter]:
+    comments = _trailing_comments(text)
+    found: dict[str, Parameter] = {}
+    for one in _assignments(tree):
+        if one.name.startswith("_"):
+            continue
+        found.pop(one.name, None)  # a name bound twice has its last value
+        found[one.name] = _parameter(one, comments.get(one.line, ""))
+    return list(found.values())
+
+
+def _parameter(one: _Assignment, comment: str) -> Parameter:
+    stated = None if one.annotation is None else schemas.schema_of_annotation(one.annotation)
+    is_data, value = (False, None) if one.value is None else schemas.default_of(one.value)
+    schema = dict(stated) if stated is not None else schemas.schema_of_value(value) if is_data else {"x-python": "any"}
+    if is_data and schema["x-python"] != "secret":
+        plain = schemas.to_plain(schema, value)
+        is_data = schemas.problem_of(one.name, schema, plain) is None or stated is not None
+        if schemas.problem_of(one.name, {}, plain) is None:
+            schema["default"] = plain
+    help_text = comment or schema.get("description", "")
+    if help_text:
+        schema["description"] = help_text
+    source = "" if one.value is None else ast.unparse(one.value)
+    settable = is_data or one.annotation is not None
+    return Parameter(one.name, schema, settable, source, help_text)
+
+
+def _trailing_comments(text: str) -> dict[int, str]:
+    """Map a line's number to the comment that ends it."""
+    comments: dict[int, str] = {}
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT and token.line[: token.start[1]].strip():
+                comments[token.start[0]] = token.string.lstrip("#: ").strip()
+    except (tokenize.TokenError, SyntaxError):
+        pass  # the cell parses, yet its tail does not tokenize: comments read so far are kept
+    return comments
+
+
+def _look_over(parameters: list[Parameter], trees: Mapping[int, tuple[ast.Module, str]], cell: int) -> list[str]:
+    """Say what a person should know about each parameter before relying on it."""
+    problems = []
+    own = {p.name for p in parameters}
+    after = {i: tree for i, (tree, _) in sorted(trees.items()) if i > cell}
+    read = set().union(*map(_loaded_names, after.values()))
+    for one in parameters:
+        if not one.settable:
+            problems.append(
+                f"{one.name!r} is computed ({one.source}), so it cannot be set. Annotate it to make it settable."
+            )
+        if one.source and (own & _loaded_names(ast.parse(one.source, mode="eval"))):
+            problems.append(
+                f"{one.name!r} is derived from other parameters before they are set. Move it to a later cell."
+            )
+        elif one.name not in read:
+            problems.append(f"{one.name!r} is never read after its cell, so setting it changes nothing.")
+        elif over := _overwritten(one.name, after):
+            problems.append(f"{one.name!r} is overwritten in cell {over} before it is read.")
+    return problems
+
+
+def _overwritten(name: str, after: Mapping[int, ast.Module]) -> int | None:
+    for index, tree in after.items():
+        if any(a.name == name for a in _assignments(tree)) and name not in _loaded_names(tree):
+            return index
+        if name in _loaded_names(tree):
+            return None
+    return None
+
+
+# ---------------------------------------------------------------- values
+
+
+def parse_value(schema: Mapping[str, Any], text: str, name: str = "value") -> Any:
+    """Read the text of a `-p name=text` by the parameter's schema; nothing is guessed.
+
+    Parameters
+    ----------
+    schema : mapping
+        JSON Schema of the parameter.
+    text : str
+        What stands behind the equals sign.
+    name : str
+        The parameter's name, for the message.
+
+    Examples
+    --------
+    >>> parse_value({"type": "string"}, "007"), parse_value({"type": "integer"}, "007")
+    ('007', 7)
+    """
+    return schemas.parse_text(name, schema, text)
+
+
+def normalise(parameters: NotebookParameters, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn given values into the plain JSON forms that are checked, recorded and injected.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = NotebookParameters("n", "n", 0, True, [Parameter("n", {"type": "integer"}, True, "1")], [])
+    >>> normalise(found, {"n": np.int64(3)})
+    {'n': 3}
+    """
+    known = {p.name: p.schema for p in parameters.parameters}
+    return {name: schemas.to_plain(known.get(name, {}), value) for name, value in values.items()}
+
+
+def validate(parameters: NotebookParameters, values: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each value that the notebook's parameters do not allow; an empty list is good.
+
+    Parameters
+    ----------
+    parameters : NotebookParameters
+        What `find_parameters` found.
+    values : mapping of str to object
+        The values that are to be set.
+
+    Examples
+    --------
+    >>> found = NotebookParameters("n", "n", 0, True, [Parameter("rate", {"type": "number"}, True, "1.0")], [])
+    >>> validate(found, {"rat": 1})
+    ["There is no parameter 'rat'. Did you mean 'rate'? Known: 'rate'."]
+    """
+    known = {p.name: p for p in parameters.parameters}
+    errors = []
+    for name, value in values.items():
+        if not isinstance(name, str) or name not in known:
+            errors.append(str(InputError.unknown_name("parameter", name, known)))
+        elif not name.isidentifier() or keyword.iskeyword(name):
+            errors.append(f"The parameter {name!r} is not a Python name, so no notebook can hold it.")
+        elif not known[name].settable:
+            errors.append(
+                f"The parameter {name!r} is computed in the notebook ({known[name].source}). Annotate it to set it."
+            )
+        elif problem := schemas.problem_of(name, known[name].schema, schemas.to_plain(known[name].schema, value)):
+            errors.append(problem)
+    needed = [n for n, p in known.items() if not p.source and "default" not in p.schema and n not in values]
+    return errors + [f"The parameter {n!r} has no default. Give it a value: -p {n}=..." for n in needed]
+
+
+def schema_object(parameters: NotebookParameters) -> dict[str, Any]:
+    """Return the parameters as one JSON Schema object, as `pipeline.yaml` and the run dialog hold it.
+
+    Examples
+    --------
+    >>> schema_object(NotebookParameters("n", "n", None, False, [], []))
+    {'type': 'object', 'properties': {}, 'additionalProperties': False}
+    """
+    settable = [p for p in parameters.parameters if p.settable]
+    required = [p.name for p in settable if not p.source]
+    return {
+        "type": "object",
+        "properties": {p.name: dict(p.schema) for p in settable},
+        "additionalProperties": False,
+        **({"required": required} if required else {}),
+    }
+
+
+def defaults_of(parameters: NotebookParameters) -> dict[str, Any]:
+    """Return the plain defaults of the parameters that can be set and have one.
+
+    Examples
+    --------
+    >>> defaults_of(NotebookParameters("n", "n", None, False, [], []))
+    {}
+    """
+    return {p.name: p.schema["default"] for p in parameters.parameters if p.settable and "default" in p.schema}

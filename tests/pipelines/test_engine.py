@@ -1,0 +1,137 @@
+"""`papermill --engine dcai`, as anyone who has papermill uses it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import papermill
+import pytest
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+from dcai.base.errors import InputError
+from dcai.pipelines.engine import DcaiEngine
+from tests.pipelines.conftest import command, kernels_of, write
+
+
+def call(notebook, out="out.ipynb", **options):
+    options = {"progress_bar": False, **options}
+    return papermill.execute_notebook(str(notebook), out, engine_name="dcai", **options)
+
+
+def record_of(out="out.ipynb"):
+    return json.loads(Path(f"{out}.run.json").read_text())
+
+
+def test_papermill_finds_the_engine_by_its_entry_point():
+    (point,) = [e for e in importlib.metadata.entry_points(group="papermill.engine") if e.name == "dcai"]
+    assert point.load() is DcaiEngine
+    code = "import dcai.pipelines.engine, sys; assert 'papermill' not in sys.modules; import papermill"
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+
+
+def test_values_come_in_as_data_with_their_types(repo):
+    source = "flag = True\ncount = 1\npath = 'a'\npair = (1, 2)"
+    write(repo / "case.ipynb", source, "assert flag is False and count == 5 and pair == (3, 4) and path == 'C:\\\\new'")
+    values = {"flag": np.bool_(0), "count": np.int64(5), "path": "C:\\new", "pair": (3, 4)}
+    done = call("case.ipynb", parameters=values)
+    assert done.cells[1].source == "# Parameters\nflag = False\ncount = 5\npath = 'C:\\\\new'\npair = (3, 4)"
+    saved = nbformat.read("out.ipynb", 4)
+    assert [c.metadata.papermill.status for c in saved.cells] == ["completed"] * 3
+    assert saved.metadata.papermill.parameters == {"flag": False, "count": 5, "path": "C:\\new", "pair": [3, 4]}
+    assert (record_of()["status"], record_of()["pipeline"]) == ("succeeded", "case")
+
+
+@pytest.mark.parametrize(
+    "key", ["ratte", "rate=1;open('hacked','w')#", "rate = 1\nopen('hacked', 'w')\nx", "open('hacked', 'w').x"]
+)
+def test_unknown_and_hostile_names_are_refused_before_a_kernel_starts(repo, key):
+    write(repo / "case.ipynb", "rate = 0.1", "print(rate)")
+    with pytest.raises(InputError, match="There is no parameter"):
+        call("case.ipynb", parameters={key: 1})
+    assert not (repo / "hacked").exists()
+    assert not (repo / "out.ipynb").exists()
+    assert not (repo / "out.ipynb.events.jsonl").exists()
+    assert (record_of()["status"], record_of()["exit_code"]) == ("invalid", 2)
+
+
+def test_hostile_objects_are_refused_as_no_data(repo):
+    class Hostile:
+        def __str__(self):
+            return "a\"); open('hacked', 'w'); (\""
+
+    write(repo / "case.ipynb", "rate = 0.1", "print(rate)")
+    with pytest.raises(InputError, match="Only plain data can be injected"):
+        call("case.ipynb", parameters={"rate": Hostile()})
+    assert not (repo / "hacked").exists()
+    assert record_of()["status"] == "invalid"
+
+
+def test_paths_that_papermill_injects_by_itself_are_let_through(repo):
+    write(repo / "case.ipynb", "rate = 0.1", "print(PAPERMILL_INPUT_PATH)")
+    (repo / "elsewhere").mkdir()
+    options = ["--inject-paths", "--log-output", "--cwd", "elsewhere", "--no-request-save-on-cell-execute"]
+    done = command("case.ipynb", "out.ipynb", "--engine", "dcai", *options, cwd=repo, module="papermill")
+    assert done.returncode == 0, done.stderr
+    assert nbformat.read(repo / "out.ipynb", 4).cells[2].outputs[0].text == "case.ipynb\n"
+    assert "case.ipynb\n" in done.stderr  # --log-output
+    assert (record_of()["status"], record_of()["pipeline"]) == ("succeeded", "case")
+    assert list((repo / "elsewhere").iterdir()) == []
+
+
+def test_a_failing_cell_is_papermills_own_error_and_cells_that_never_ran_are_pending(repo):
+    write(repo / "case.ipynb", "rate = 0.1", "1 / 0", "print('never')")
+    with pytest.raises(papermill.PapermillExecutionError, match="ZeroDivisionError"):
+        call("case.ipynb", parameters={"rate": 1})
+    cells = [c for c in nbformat.read("out.ipynb", 4).cells if c.cell_type == "code"]
+    assert [c.metadata.papermill.status for c in cells] == ["completed", "completed", "failed", "pending"]
+    assert (record_of()["status"], record_of()["error"]["cell"]) == ("failed", 2)
+
+
+def test_a_killed_kernel_and_a_timeout_are_raised_and_saved_truthfully(repo):
+    write(repo / "case.ipynb", "rate = 0.1", "import os\nos.kill(os.getpid(), 9)", "print('never')")
+    with pytest.raises(DeadKernelError, match="killed by signal SIGKILL"):
+        call("case.ipynb")
+    saved = nbformat.read("out.ipynb", 4)
+    assert [c.metadata.papermill.status for c in saved.cells] == ["completed", "failed", "pending"]
+    assert saved.metadata.papermill.exception is True
+    assert (record_of()["status"], record_of()["exit_code"]) == ("kernel_died", 5)
+    write(repo / "slow.ipynb", "rate = 0.1", "import time\ntime.sleep(977)", "print('never')")
+    with pytest.raises(CellTimeoutError, match="longer than the 1 s"):
+        call("slow.ipynb", "slow-out.ipynb", execution_timeout=1)
+    assert (record_of("slow-out.ipynb")["status"], kernels_of(repo)) == ("timed_out", [])
+
+
+def test_stopping_on_purpose_is_no_error(repo):
+    write(repo / "case.ipynb", "rate = 0.1", "import sys\nsys.exit(0)", "print('never')")
+    done = call("case.ipynb")
+    assert [c.metadata.papermill.status for c in done.cells] == ["completed", "completed", "pending"]
+    assert record_of()["status"] == "stopped"
+
+
+def test_a_missing_kernel_and_one_that_cannot_start_are_no_success(repo, tmp_path, monkeypatch):
+    write(repo / "case.ipynb", "rate = 0.1", "print(rate)")
+    with pytest.raises(DeadKernelError, match="There is no kernel 'absent' here"):
+        call("case.ipynb", kernel_name="absent")
+    assert (record_of()["status"], record_of()["error"]["error"]) == ("kernel_died", "NoSuchKernel")
+    folder = tmp_path / "share" / "kernels" / "broken"
+    folder.mkdir(parents=True)
+    spec = {"argv": [sys.executable, "-c", "raise SystemExit(1)"], "display_name": "Broken", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+    with pytest.raises(DeadKernelError, match="The kernel 'broken' did not start"):
+        call("case.ipynb", kernel_name="broken")
+    assert (record_of()["status"], record_of()["exit_code"]) == ("kernel_died", 5)
+    assert [c.metadata.papermill.status for c in nbformat.read("out.ipynb", 4).cells] == ["pending", "pending"]
+
+
+def test_without_a_local_output_nothing_is_written(repo):
+    write(repo / "case.ipynb", "rate = 0.1", "print(rate)")
+    before = sorted(p.name for p in repo.iterdir())
+    assert call("case.ipynb", None).cells[1].outputs[0].text == "0.1\n"
+    assert sorted(p.name for p in repo.iterdir()) == before
