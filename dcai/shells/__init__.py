@@ -1,0 +1,1 @@
+"""The thin outside: decode, call, encode."""

@@ -1,0 +1,84 @@
+"""The command line: every verb is loaded when it is used, every error becomes one sentence and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from dcai import __version__
+from dcai.base.errors import DcaiError, GitError, InputError, LogError, RunError, StaleError
+
+# Each verb, the module that holds its command, and its line in `dcai --help` (so that help loads nothing).
+COMMANDS = {
+    "demo": ("dcai.shells.cli_demo", "The whole story on bundled data, offline, in about a minute."),
+    "lab": ("dcai.shells.cli_demo", "Open JupyterLab with the dcai panel."),
+    "audit": ("dcai.shells.cli_find", "Find wrong labels and inconsistent data in a CSV or Parquet file."),
+    "apply": ("dcai.shells.cli_fix", "Write a corrected copy of a file."),
+    "check": ("dcai.shells.cli_fix", "Hold the corrections of a log against a file."),
+    "compare": ("dcai.shells.cli_prove", "Raw against corrected data on the same held-out rows."),
+    "promote": ("dcai.shells.cli_promote", "Make a notebook a pipeline in git."),
+    "run": ("dcai.shells.cli_promote", "Run a pipeline or a notebook headlessly, and record the truth."),
+    "runs": ("dcai.shells.cli_promote", "List runs, newest first."),
+}
+
+# The one table of exit codes for errors; a run's own exit code comes from its status.
+EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
+    (StaleError, 4),
+    (InputError, 2),
+    (LogError, 2),
+    (GitError, 2),
+    (RunError, 1),
+    (DcaiError, 2),
+    (KeyboardInterrupt, 130),
+)
+
+
+class LazyGroup(click.Group):
+    """A group of commands that are imported one by one, when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """Name the verbs in the order of the data's way."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 (click's signature)
+        """Import one verb."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's signature)
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dcai")
+def cli() -> None:
+    """Find wrong labels and values, fix them, prove that it helped, promote the notebook to a pipeline."""
+
+
+def code_of(error: BaseException) -> int:
+    """Return the exit code of an error."""
+    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line; the only place where dcai's errors end a process."""
+    try:
+        # Outside click's standalone mode a command's `exit(code)` comes back as the result.
+        code = cli.main(arguments, prog_name="dcai", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("dcai: interrupted", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except DcaiError as error:
+        click.echo(f"dcai: {error}", err=True)
+        sys.exit(code_of(error))

@@ -1,0 +1,69 @@
+"""The commands `demo` and `lab`: decode, call, encode."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from dcai.base.errors import InputError
+
+# What JupyterLab shows first: the panel of dcai, and no news pop-up over it.
+SETTINGS = {
+    "dcai:plugin": {"openPanel": True},
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+}
+
+
+@click.command()
+@click.option("--lab", "open_lab", is_flag=True, help="Then open JupyterLab in the folder.")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def demo(folder: Path | None, *, open_lab: bool) -> None:
+    """Tell the whole story on bundled data, offline: find, fix, prove, promote. FOLDER: a new one (default: temporary)."""
+    if open_lab:
+        _require_lab()
+    from dcai.shells.demo import tell_story
+
+    place = Path(tempfile.mkdtemp(prefix="dcai-demo-")) if folder is None else folder
+    tell_story(place.resolve(), click.echo)
+    if open_lab:
+        _open_lab(place)
+    click.echo(f"Open it in JupyterLab: dcai lab {place}   (or, from a checkout: make lab)")
+
+
+@click.command()
+@click.argument("folder", default=".", type=click.Path(path_type=Path))
+@click.option("--no-browser", is_flag=True, help="Only start the server.")
+def lab(folder: Path, *, no_browser: bool) -> None:
+    """Open JupyterLab in FOLDER with the dcai panel."""
+    _require_lab()
+    _open_lab(folder, no_browser=no_browser)
+
+
+def _require_lab() -> None:
+    if find_spec("jupyterlab") is None:
+        raise InputError("JupyterLab is not installed. Install it with: pip install 'dcai[lab]'")
+
+
+def _open_lab(folder: Path, *, no_browser: bool = False) -> None:
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {str(folder)!r} to open in JupyterLab.")
+    with tempfile.TemporaryDirectory(prefix="dcai-lab-") as settings:
+        Path(settings, "overrides.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
+        command = [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            f"--ServerApp.root_dir={folder.resolve()}",
+            f"--LabApp.app_settings_dir={settings}",
+        ]
+        command += ["--no-browser"] if no_browser else []
+        command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        done = subprocess.run(command, check=False)
+    click.get_current_context().exit(done.returncode)

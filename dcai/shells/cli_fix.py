@@ -1,0 +1,69 @@
+"""The commands `apply` and `check`: decode, call, encode."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import click
+
+EXIT_STALE = 4
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("log", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The corrected copy, CSV or Parquet as FILE is."
+)
+@click.option(
+    "--stale",
+    type=click.Choice(["raise", "skip"]),
+    default="raise",
+    help="What to do with corrections that do not fit.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def apply(file: Path, log: Path, out: Path, stale: Literal["raise", "skip"], *, as_json: bool) -> None:
+    """Write a corrected copy of FILE; cells that no correction of LOG touches stay byte-identical."""
+    from dcai.base.contract import to_json
+    from dcai.corrections.files import apply_to_file
+    from dcai.corrections.log import CorrectionLog
+
+    done = apply_to_file(file, CorrectionLog.read(log), out, stale=stale)
+    if as_json:
+        click.echo(to_json(done))
+        return
+    click.echo(
+        f"{done.path}: {done.changed} cells changed, {done.dropped} rows left out, {done.already} corrections were applied already."
+    )
+    if done.skipped:
+        click.echo(
+            f"{done.skipped} corrections did not fit and were skipped; `dcai check {file} {log}` says why.", err=True
+        )
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("log", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a correction.")
+def check(file: Path, log: Path, *, as_json: bool) -> None:
+    """Say of each standing correction of LOG whether it fits FILE, is applied, stale, absent or disputed."""
+    from dcai.base.display import show_text
+    from dcai.base.table import read_file
+    from dcai.corrections.log import CorrectionLog
+
+    checks = CorrectionLog.read(log).check(read_file(file))
+    for line in checks.to_dict("records"):
+        if as_json:
+            click.echo(json.dumps(line, ensure_ascii=False))
+        else:
+            place = f"row {line['row']}" if line["row"] >= 0 else "no row"
+            click.echo(
+                f"{line['status']:9} {line['verdict']:9} {place}, {show_text(line['column'] or 'whole row', 40)}: {show_text(line['why'])}"
+            )
+    if not as_json:
+        counts = ", ".join(f"{n} {s}" for s, n in checks["status"].value_counts().items())
+        click.echo(f"{len(checks)} standing corrections: {counts or 'none'}")
+    if checks["status"].isin(["stale", "disputed"]).any():
+        click.get_current_context().exit(EXIT_STALE)

@@ -1,0 +1,232 @@
+"""What the routes do, for real: notebooks are promoted, kernels run, processes are ended."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dcai.base.errors import MissingError, RunError
+from dcai.base.records import RunRecord
+from dcai.shells.server import STATUS
+from dcai.shells.server_runs import Runs
+
+PARAMETERS = "rounds: int = 1\nnote: str = 'a'"
+
+
+async def promote(ask, notebook, name="train", *, check=False, commit=False):
+    """Promote a notebook and wait for the end."""
+    code, job = await ask("promote", {"notebook": notebook, "name": name, "check": check, "commit": commit})
+    while code in (200, 202) and "promotion" not in job:
+        await asyncio.sleep(0.05)
+        code, job = await ask("promote", job=job["job"])
+    return code, job
+
+
+async def wait(ask, run, until):
+    """Ask for the progress of a run until something holds of it."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        code, progress = await ask("progress", **run)
+        if code == 200 and until(progress):
+            return progress
+        assert code == 200 or (code == 404 and progress["error"] == f"The run {run['run']} is starting."), progress
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"the run did not get there: {progress}")
+
+
+def git(folder, *command):
+    """Ask git."""
+    return subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def wait_for_file(path):
+    """Wait until another process has written a file."""
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+async def test_parameters_of_a_notebook(root, write_notebook, ask):
+    write_notebook("work/My Notebook.ipynb", PARAMETERS, "rounds, note")
+    code, view = await ask("parameters", notebook="work/My Notebook.ipynb")
+    assert code == 200
+    assert (view["root"], view["git"]) == ("", True)
+    assert view["found"]["notebook"] == "work/My Notebook.ipynb"
+    assert view["found"]["suggested_name"] == "my-notebook"
+    assert [p["name"] for p in view["found"]["parameters"]] == ["rounds", "note"]
+
+
+async def test_a_repository_inside_is_its_own_root(root, write_notebook, ask):
+    write_notebook("inner/a.ipynb", PARAMETERS)
+    git(root / "inner", "init", "-q")
+    assert (await ask("parameters", notebook="inner/a.ipynb"))[1]["root"] == "inner"
+    assert (await ask("pipelines", path="inner/a.ipynb"))[1]["root"] == "inner"
+    assert (await ask("pipelines", path=""))[1]["root"] == ""
+
+
+async def test_without_git_the_served_folder_is_the_root(jp_root_dir, write_notebook, ask):
+    write_notebook("inner/a.ipynb", PARAMETERS)
+    code, view = await ask("parameters", notebook="inner/a.ipynb")
+    assert (code, view["root"], view["git"]) == (200, "", False)
+
+
+async def test_promote_run_and_history(root, write_notebook, ask):
+    write_notebook("train.ipynb", PARAMETERS, "import dcai", "dcai.record(score=rounds / 2)\nnote")
+    code, done = await promote(ask, "train.ipynb", check=True, commit=True)
+    assert code == 200, done
+    assert done["promotion"]["checked"] is True
+    assert done["promotion"]["commit"] == git(root, "rev-parse", "HEAD")
+
+    code, run = await ask("runs", {"root": "", "pipeline": "train", "parameters": {"rounds": 3, "note": "'\"\n"}})
+    assert code == 201
+    progress = await wait(ask, run, lambda p: p["record"]["status"] != "running")
+    record = json.loads((root / "runs" / "train" / run["run"] / "run.json").read_text())
+    assert progress["record"] == record
+    assert record["status"] == "succeeded"
+    assert record["parameters"] == {"rounds": 3, "note": "'\"\n"}
+    assert record["metrics"] == {"score": 1.5}
+
+    code, listed = await ask("runs", root="", pipeline="train", limit=1)
+    assert (code, listed["total"], listed["runs"]) == (200, 1, [record])
+    code, listed = await ask("pipelines", path="train.ipynb")
+    (train,) = listed["pipelines"]
+    assert (train["name"], train["runs"], train["last"]) == ("train", 1, record)
+
+
+async def test_a_run_under_way_is_shown_and_cancelled(root, write_notebook, ask):
+    write_notebook("slow.ipynb", PARAMETERS, "import time\ntime.sleep(600)")
+    assert (await promote(ask, "slow.ipynb", "slow"))[0] == 200
+    run = (await ask("runs", {"root": "", "pipeline": "slow", "parameters": {}}))[1]
+    progress = await wait(ask, run, lambda p: p["cell"] == 1)
+    assert progress["record"]["status"] == "running"
+    assert progress["cell_source"].startswith("import time")
+    assert (progress["record"]["cells_done"], progress["record"]["cells_total"]) == (1, 2)
+
+    assert await ask("cancel", run) == (202, run)
+    progress = await wait(ask, run, lambda p: p["record"]["status"] != "running")
+    assert (progress["record"]["status"], progress["record"]["exit_code"]) == ("interrupted", 143)
+    assert await ask("cancel", run) == (202, run)  # too late, and harmless
+
+
+async def test_a_run_of_another_server_is_cancelled(root, write_notebook, ask):
+    """After a restart the server knows the process from the record only."""
+    write_notebook("slow.ipynb", PARAMETERS, "import time\ntime.sleep(600)")
+    assert (await promote(ask, "slow.ipynb", "slow"))[0] == 200
+    before = Runs()
+    run = {"root": "", "pipeline": "slow", "run": before.start(root, "slow", {})}
+    wait_for_file(root / "runs" / "slow" / run["run"] / "run.json")
+    await wait(ask, run, lambda p: p["cell"] == 1)
+    assert await ask("cancel", run) == (202, run)
+    progress = await wait(ask, run, lambda p: p["record"]["status"] != "running")
+    assert progress["record"]["status"] == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("pid", "host", "started"),
+    [
+        (os.getpid(), socket.gethostname(), "2020-01-31T12:00:00+00:00"),  # this process is younger than that run
+        (os.getpid(), "elsewhere", "2099-01-31T12:00:00+00:00"),
+        (None, None, "2099-01-31T12:00:00+00:00"),
+    ],
+)
+def test_a_stranger_with_the_same_number_is_not_ended(pid, host, started):
+    record = RunRecord(
+        v=1, run="r", pipeline="p", notebook="n", status="running", exit_code=0, parameters={}, commit=None, dirty=None,
+        inputs=[], outputs=[], corrections=[], metrics={}, gates=[], resources=None, environment={}, started=started,
+        ended=None, error=None, cells_total=0, cells_done=0, pid=pid, host=host,
+    )  # fmt: skip
+    with pytest.raises(RunError, match="The process of the run r is not on this machine"):
+        Runs().cancel("r", record)
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "sentence"),
+    [
+        ({"rounds": "many"}, "rounds", "must be an integer"),
+        ({"rounds": 1.5}, "rounds", "must be an integer"),
+        ({"rund": 1}, "rund", "Did you mean 'rounds'?"),
+    ],
+)
+async def test_wrong_values_name_their_field_and_start_nothing(given, field, sentence, root, write_notebook, ask):
+    write_notebook("train.ipynb", PARAMETERS)
+    assert (await promote(ask, "train.ipynb"))[0] == 200
+    code, refusal = await ask("runs", {"root": "", "pipeline": "train", "parameters": given})
+    assert (code, refusal["field"]) == (400, field)
+    assert sentence in refusal["error"]
+    assert not (root / "runs" / "train").exists()
+
+
+async def test_a_parameter_without_default_must_be_given(root, write_notebook, ask):
+    write_notebook("train.ipynb", "rounds: int", "rounds")
+    assert (await promote(ask, "train.ipynb"))[0] == 200
+    code, refusal = await ask("runs", {"root": "", "pipeline": "train", "parameters": {}})
+    assert (code, refusal["field"]) == (400, "rounds")
+    assert refusal["error"] == "The parameter 'rounds' has no default. Give it a value."
+
+
+async def test_what_ends_before_it_begins_says_why(root, write_notebook, ask):
+    write_notebook("train.ipynb", PARAMETERS)
+    assert (await promote(ask, "train.ipynb"))[0] == 200
+    manifest = root / "pipelines" / "train" / "pipeline.yaml"
+    manifest.write_text(manifest.read_text().replace("kernel: python3", "kernel: absent"))
+    run = (await ask("runs", {"root": "", "pipeline": "train", "parameters": {}}))[1]
+    code = 404
+    while code == 404:
+        code, refusal = await ask("progress", **run)
+        await asyncio.sleep(0.05)
+    assert code == 400
+    assert "There is no kernel 'absent'" in refusal["error"]
+
+
+async def test_refused_promotions(root, write_notebook, ask):
+    write_notebook("broken.ipynb", PARAMETERS, "undefined")
+    code, refusal = await promote(ask, "broken.ipynb", check=True)
+    assert code == 500
+    assert "does not run in a fresh kernel: NameError" in refusal["error"]
+    code, refusal = await promote(ask, "broken.ipynb", "Not A Name")
+    assert code == 400
+    (root / ".git" / "MERGE_HEAD").write_text("0" * 40)
+    code, refusal = await promote(ask, "broken.ipynb", commit=True)
+    assert code == 409
+    assert "A merge is under way" in refusal["error"]
+    assert not (root / "pipelines").exists()
+    code, refusal = await ask("promote", job="unknown")
+    assert (code, refusal["error"].split(".")[0]) == (404, "There is no promotion 'unknown'")
+
+
+async def test_a_pipeline_that_cannot_be_read_says_why(root, ask):
+    (root / "pipelines" / "broken").mkdir(parents=True)
+    (root / "pipelines" / "broken" / "pipeline.yaml").write_text("name: [")
+    (broken,) = (await ask("pipelines", path=""))[1]["pipelines"]
+    assert broken["problem"].startswith("pipelines/broken/pipeline.yaml, line 1 is not valid YAML")
+    code, refusal = await ask("runs", {"root": "", "pipeline": "broken", "parameters": {}})
+    assert (code, refusal["error"]) == (400, broken["problem"])
+
+
+async def test_unknown_things_are_404(root, ask):
+    assert (await ask("progress", root="", pipeline="p", run="r"))[0] == 404
+    assert (await ask("runs", root="", pipeline="p", limit=1))[0] == 404
+    assert (await ask("cancel", {"root": "", "pipeline": "p", "run": "r"}))[0] == 404
+
+
+async def test_an_unforeseen_error_tells_nothing_but_the_way_to_the_log(root, ask, monkeypatch):
+    monkeypatch.setattr("dcai.shells.server_promotions.Promotions.progress", lambda *_: 1 / 0)
+    code, refusal = await ask("promote", job="x")
+    assert code == 500
+    assert refusal == {"error": "dcai failed unexpectedly. The log of the Jupyter server says more."}
+
+
+def test_the_first_fitting_class_decides():
+    assert STATUS[0] == (MissingError, 404)  # a MissingError is an InputError too
+
+
+def test_the_extension_is_light():
+    """`import dcai` must not load a server."""
+    code = "import sys, dcai; sys.exit(any(m in sys.modules for m in ('tornado', 'jupyter_server')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
