@@ -1,0 +1,507 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import widget from './index';
+import { FakeModel, type FakeOptions } from './testing';
+import { MEMORY } from './typeahead';
+
+const HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\u202Eevil';
+
+let close: (() => void) | undefined;
+let place: HTMLElement;
+
+beforeEach(() => {
+  place = document.createElement('div');
+  document.body.append(place);
+});
+
+afterEach(() => {
+  close?.();
+  place.remove();
+});
+
+function open(options: FakeOptions = {}, model = new FakeModel(options)) {
+  close = widget.render({ model, el: place });
+  const root = find('.dcai-review');
+  root.focus();
+  return model;
+}
+
+function find<E extends HTMLElement = HTMLElement>(selector: string): E {
+  const node = place.querySelector<E>(selector);
+  if (!node) {
+    throw new Error(`There is no ${selector} in ${place.innerHTML}`);
+  }
+  return node;
+}
+
+/** Press keys one after the other where the focus is. */
+function press(...keys: string[]): void {
+  for (const name of keys) {
+    const [key = '', ...held] = name.split('+').reverse();
+    const init = { key, ctrlKey: held.includes('Ctrl'), shiftKey: held.includes('Shift') };
+    (document.activeElement ?? document.body).dispatchEvent(
+      new KeyboardEvent('keydown', { ...init, bubbles: true, composed: true, cancelable: true })
+    );
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 40; i++) {
+    await Promise.resolve();
+  }
+}
+
+function lines(): string[] {
+  return [...place.querySelectorAll('.dcai-review-line')].map(n => n.textContent ?? '');
+}
+
+const selected = () => find('.dcai-review-line.is-selected').dataset.position;
+const verdicts = (model: FakeModel) =>
+  model.log.map(l => `${l.finding} ${l.verdict}${l.value == null ? '' : ` ${l.value}`}`);
+
+describe('deciding', () => {
+  it('keeps, takes the suggestion, takes a class, excludes and doubts, a key each, and goes on', async () => {
+    const model = open({ total: 6 });
+    await settle();
+    press('q', 'w', '3', 'e', 'n');
+    await settle();
+    expect(verdicts(model)).toEqual(['f0 keep', 'f1 relabel dog', 'f2 relabel bird', 'f3 exclude', 'f4 unsure']);
+    expect(selected()).toBe('5');
+    expect(lines()[0]).toContain('✓kept');
+    expect(find('.dcai-review-count').textContent).toBe('5 of 6 decided · 1 left');
+  });
+
+  it('keeps where the class of the digit is the given one', async () => {
+    const model = open();
+    await settle();
+    press('2');
+    await settle();
+    expect(verdicts(model)).toEqual(['f0 keep']);
+  });
+
+  it('edits cells where there are no classes', async () => {
+    const model = open({ card: () => ({ classes: [] }), item: () => ({ column: 'text', given: 'N/A' }) });
+    await settle();
+    press('w');
+    await settle();
+    press('1');
+    expect(model.decisions).toHaveLength(1);
+    expect(model.decisions[0]).toMatchObject({ verdict: 'edit', value: 'dog', column: 'text' });
+    expect(find('.dcai-review-status').textContent).toBe('This finding is not about a class.');
+  });
+
+  it('takes forty keys at full speed, none lost, before the first row is even there', async () => {
+    const model = open({ total: 40 });
+    press(...Array.from({ length: 40 }, (_, i) => (i % 2 ? 'e' : 'q')));
+    await vi.waitFor(() => expect(model.log).toHaveLength(40));
+    expect(verdicts(model)).toEqual(Array.from({ length: 40 }, (_, i) => `f${i} ${i % 2 ? 'exclude' : 'keep'}`));
+    expect(place.textContent).toContain('All done');
+  });
+
+  it('drops keys whose row came much later', async () => {
+    const now = vi.spyOn(Date, 'now');
+    const model = new FakeModel();
+    model.silent = true;
+    open({}, model);
+    press('q');
+    now.mockReturnValue(Date.now() + MEMORY + 1);
+    model.silent = false;
+    const [page] = model.sent;
+    if (page) {
+      model.answer(page);
+    }
+    for (let i = 0; i < 10; i++) {
+      await settle();
+      for (const message of model.sent.filter(m => 'ask' in m)) {
+        model.answer(message);
+      }
+    }
+    expect(find('.dcai-review-reason').textContent).toContain('Row 10');
+    expect(model.decisions).toEqual([]);
+    expect(find('[role=alert]').textContent).toContain('1 key was ignored: the row came too late.');
+    now.mockRestore();
+  });
+
+  it('decides nothing by keys that were meant for a dialog that was not there yet', async () => {
+    const model = open();
+    press('b', 'q', 'e');
+    await settle();
+    expect(find('[role=dialog]').textContent).toContain('Several values are right');
+    expect(model.decisions).toEqual([]);
+    expect(find('[role=alert]').textContent).toContain('2 keys were ignored');
+  });
+
+  it('decides about the row of the dialog, even if Python moves on meanwhile', async () => {
+    const model = open();
+    await settle();
+    press('b');
+    model.set('selected', 'f2');
+    await settle();
+    press('Ctrl+Enter');
+    await settle();
+    expect(model.log.map(l => [l.finding, l.verdict])).toEqual([['f0', 'ambiguous']]);
+    expect(selected()).toBe('2');
+  });
+
+  it('shows a decision as pending until it is answered, and asks before the page is left', async () => {
+    const model = open();
+    await settle();
+    model.silent = true;
+    press('q');
+    expect(lines()[0]).toContain('kept, saving');
+    const leave = new Event('beforeunload', { cancelable: true });
+    window.dispatchEvent(leave);
+    expect(leave.defaultPrevented).toBe(true);
+    expect(selected()).toBe('1');
+    model.answer(model.decisions[0] as never);
+    await settle();
+    expect(lines()[0]).toContain('✓kept');
+  });
+
+  it('shows what was refused, goes back to it, and takes the next try', async () => {
+    let full = true;
+    const model = open({ refuse: d => (full && d.finding === 'f0' ? 'The disk is full.' : undefined) });
+    await settle();
+    press('q');
+    await settle();
+    expect(find('[role=alert]').textContent).toContain('Row 10 was not saved. The disk is full.');
+    expect(lines()[0]).toContain('!not saved');
+    full = false;
+    find('[role=alert] button').click();
+    await settle();
+    expect(selected()).toBe('0');
+    find('.dcai-review').focus();
+    press('e');
+    await settle();
+    expect(verdicts(model)).toEqual(['f0 exclude']);
+    expect(find('[role=alert]').hidden).toBe(true);
+  });
+
+  it('undoes and redoes, and keys that follow at once mean the row that came back', async () => {
+    const model = open();
+    await settle();
+    press('q', 'e', 'Ctrl+z', 'n');
+    await vi.waitFor(() => expect(verdicts(model)).toEqual(['f0 keep', 'f1 unsure']));
+    press('Ctrl+z', 'Ctrl+Shift+Z');
+    await vi.waitFor(() => expect(model.decisions.at(-1)?.verdict).toBe('redo'));
+    await settle();
+    expect(verdicts(model)).toEqual(['f0 keep', 'f1 unsure']);
+  });
+
+  it('stays at a row whose other cell was edited, and says that its finding is open', async () => {
+    const model = open({
+      card: () => ({ classes: [] }),
+      item: () => ({ column: null, given: null, suggested: null, detector: 'outliers' })
+    });
+    await settle();
+    press('Enter');
+    find<HTMLTextAreaElement>('textarea[aria-label="New value"]').value = 'a plush toy';
+    press('Enter');
+    await settle();
+    expect(model.decisions[0]).toMatchObject({ verdict: 'edit', value: 'a plush toy', column: 'text' });
+    expect(selected()).toBe('0');
+    expect(find('.dcai-review-edits').textContent).toContain('text now “a plush toy”');
+  });
+
+  it('saves what was decided while the kernel was gone, once the cell is run again', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const old = open();
+    await settle();
+    old.gone = true;
+    press('q', 'w', 'Ctrl+z');
+    expect(find('.dcai-review-saved').textContent).toBe(
+      '3 decisions not saved: the kernel is gone. Run the cell again to save.'
+    );
+    close?.();
+    place.replaceChildren();
+    const model = open();
+    await vi.waitFor(() => expect(verdicts(model)).toEqual(['f0 keep', 'f1 relabel dog']));
+    close?.();
+    place.replaceChildren();
+    const third = open();
+    await settle();
+    expect(third.decisions).toEqual([]);
+    warn.mockRestore();
+  });
+
+  it('says when all is decided, and when there is nothing', async () => {
+    open({ total: 1 });
+    await settle();
+    press('q');
+    await settle();
+    expect(place.textContent).toContain('You have decided the only finding.');
+    close?.();
+    place.replaceChildren();
+    open({ total: 0 });
+    await settle();
+    expect(place.textContent).toContain('Nothing to review');
+  });
+
+  it('takes over what was decided in a cell', async () => {
+    const model = open();
+    await settle();
+    model.broadcast({ f1: 'exclude' });
+    expect(lines()[1]).toContain('✓excluded');
+    press('q');
+    await settle();
+    expect(selected()).toBe('2');
+  });
+});
+
+describe('keys', () => {
+  it('reach no shortcut of the notebook, and are left alone outside', async () => {
+    const model = open();
+    await settle();
+    const notebook = vi.fn();
+    document.addEventListener('keydown', notebook, { capture: true });
+    press('q', 'x', 'd', 'Enter', 'Escape', 'Escape');
+    expect(notebook).not.toHaveBeenCalled();
+    press('Ctrl+c');
+    expect(notebook).toHaveBeenCalledTimes(1);
+    const outside = document.createElement('input');
+    document.body.append(outside);
+    outside.focus();
+    press('q', 'e');
+    expect(notebook).toHaveBeenCalledTimes(3);
+    await settle();
+    expect(verdicts(model)).toEqual(['f0 keep']);
+    document.removeEventListener('keydown', notebook, { capture: true });
+    outside.remove();
+  });
+
+  it('are dead in the note, which is saved with the decision', async () => {
+    const model = open();
+    await settle();
+    press('m');
+    const note = find<HTMLTextAreaElement>('.dcai-review-note textarea');
+    expect(document.activeElement).toBe(note);
+    note.value = 'see the invoice';
+    note.dispatchEvent(new Event('input'));
+    press('q', 'e', '1', 'j');
+    expect(model.decisions).toEqual([]);
+    press('Escape', 'q');
+    await settle();
+    expect(model.log).toEqual([{ finding: 'f0', verdict: 'keep', value: undefined, note: 'see the invoice' }]);
+    expect(note.value).toBe('');
+  });
+
+  it('keep a note with its row while others are looked at', async () => {
+    open();
+    await settle();
+    const note = find<HTMLTextAreaElement>('.dcai-review-note textarea');
+    note.value = 'half a thought';
+    note.dispatchEvent(new Event('input'));
+    press('j');
+    await settle();
+    expect(note.value).toBe('');
+    press('k');
+    await settle();
+    expect(note.value).toBe('half a thought');
+  });
+
+  it('press the button that has the focus, instead of editing', async () => {
+    open();
+    await settle();
+    find('.dcai-review-button.is-unsure').focus();
+    press('Enter', ' ');
+    expect(place.querySelector('[role=dialog]')).toBeNull();
+  });
+
+  it('are not listened to after the view is closed', async () => {
+    const model = open();
+    await settle();
+    close?.();
+    press('q');
+    await settle();
+    expect(model.decisions).toEqual([]);
+    expect(model.listeners()).toBe(0);
+  });
+});
+
+describe('dialogs', () => {
+  const many = Array.from({ length: 1000 }, (_, i) => ({ name: `class ${i}`, probability: 1 / (i + 2) }));
+
+  it('finds one class among a thousand by a few letters', async () => {
+    const model = open({ card: () => ({ classes: many }) });
+    await settle();
+    press('/');
+    const input = find<HTMLInputElement>('[role=dialog] input');
+    expect(document.activeElement).toBe(input);
+    input.value = 'ss 73';
+    input.dispatchEvent(new Event('input'));
+    press('ArrowDown', 'Enter');
+    await settle();
+    expect(verdicts(model)).toEqual(['f0 relabel class 730']);
+    expect(place.querySelector('[role=dialog]')).toBeNull();
+    expect(document.activeElement).toBe(find('.dcai-review'));
+  });
+
+  it('takes several classes as right, the given and the suggested one to begin with', async () => {
+    const model = open();
+    await settle();
+    press('b');
+    const input = find<HTMLInputElement>('[role=dialog] input');
+    input.value = 'bird';
+    input.dispatchEvent(new Event('input'));
+    press('Enter', 'Ctrl+Enter');
+    await settle();
+    expect(model.decisions[0]).toMatchObject({ verdict: 'ambiguous', value: ['cat', 'dog', 'bird'], column: 'label' });
+  });
+
+  it('needs two values at least', async () => {
+    const model = open();
+    await settle();
+    press('b', 'Enter', 'Ctrl+Enter');
+    expect(model.decisions).toEqual([]);
+    expect(find<HTMLButtonElement>('[role=dialog] .is-main').disabled).toBe(true);
+  });
+
+  it('never starts from a text that was cut for display', async () => {
+    open({
+      card: () => ({ cells: [{ column: 'text', text: 'long', kind: 'text', cut: true }], classes: [] }),
+      item: () => ({ column: 'text', given: 'long' })
+    });
+    await settle();
+    press('Enter');
+    expect(find<HTMLTextAreaElement>('textarea[aria-label="New value"]').value).toBe('');
+    expect(place.textContent).toContain('type the whole new value');
+  });
+
+  it('sends a new label as an edit, a known one as a relabel, the given one as kept', async () => {
+    const model = open();
+    for (const text of ['wolf', 'bird', 'cat']) {
+      await settle();
+      press('Enter');
+      find<HTMLTextAreaElement>('textarea[aria-label="New value"]').value = text;
+      press('Enter');
+    }
+    await settle();
+    expect(verdicts(model)).toEqual(['f0 edit wolf', 'f1 relabel bird', 'f2 keep']);
+  });
+
+  it('shows every key in the help, which swallows them', async () => {
+    const model = open();
+    await settle();
+    press('?', 'q', 'e');
+    expect(find('[role=dialog]').textContent).toContain('keep the given value');
+    press('Escape');
+    expect(place.querySelector('[role=dialog]')).toBeNull();
+    expect(model.decisions).toEqual([]);
+  });
+});
+
+describe('the screen', () => {
+  it('shows hostile text as text, everywhere', async () => {
+    open({
+      item: () => ({ given: HOSTILE, suggested: HOSTILE, detector: HOSTILE }),
+      card: item => ({
+        finding: { ...item, key: { [HOSTILE]: HOSTILE }, part: 1, confidence: 0.5, reason: HOSTILE, peers: [1] },
+        cells: [{ column: HOSTILE, text: HOSTILE, kind: 'text', cut: false }],
+        classes: [{ name: HOSTILE, probability: 0.5, meaning: HOSTILE }],
+        peers: [{ row: 1, label: HOSTILE, cells: [{ column: HOSTILE, text: HOSTILE, kind: 'text', cut: false }] }],
+        group: { group: 'g', title: HOSTILE, size: 2, decided: 0, certified: false, statement: HOSTILE },
+        note: HOSTILE
+      })
+    });
+    await settle();
+    press('b');
+    expect(place.querySelectorAll('img, script')).toHaveLength(0);
+    expect((window as { hacked?: number }).hacked).toBeUndefined();
+    expect(place.textContent).not.toContain('\u202E');
+    expect(find('.dcai-review-reason').textContent).toContain('<img src=x');
+  });
+
+  it('draws only the lines in sight of a hundred thousand', async () => {
+    const model = open({ total: 100_000 });
+    await settle();
+    expect(place.querySelectorAll('.dcai-review-line').length).toBeLessThan(40);
+    expect(model.sent.filter(m => 'ask' in m && m.ask === 'page')).toHaveLength(1);
+  });
+
+  it('names itself, its buttons and its states', async () => {
+    open();
+    await settle();
+    const root = find('.dcai-review');
+    expect(root.getAttribute('role')).toBe('application');
+    expect(root.getAttribute('aria-label')).toBe('Review of 3 findings. Press ? for the keys.');
+    expect(root.dataset.lmSuppressShortcuts).toBe('true');
+    const names = [...place.querySelectorAll('[role=toolbar] .dcai-review-label')].map(n => n.textContent);
+    expect(names).toEqual([
+      'Keep “cat”',
+      'Take “dog”',
+      'Other class …',
+      'Edit …',
+      'Exclude row',
+      'Ambiguous …',
+      'Unsure'
+    ]);
+    expect(place.querySelectorAll('[role=status][aria-live=polite], [role=alert]')).toHaveLength(2);
+  });
+
+  it('says why an action is not possible, by button and by key', async () => {
+    const model = open({
+      item: () => ({ suggested: null }),
+      card: () => ({
+        group: { group: 'g', title: 't', size: 9, decided: 1, certified: false, statement: 'Review 5 more.' }
+      })
+    });
+    await settle();
+    const take = find('.is-suggestion');
+    expect([take.getAttribute('aria-disabled'), take.title]).toEqual(['true', 'There is no suggestion for this row.']);
+    press('w');
+    expect(find('.dcai-review-status').textContent).toBe('There is no suggestion for this row.');
+    press('a');
+    expect(find('.dcai-review-status').textContent).toBe('The group is not certified yet. Review 5 more.');
+    expect(model.decisions).toEqual([]);
+  });
+
+  it('accepts a certified group, and goes on only when it is answered', async () => {
+    const model = open({
+      card: () => ({
+        group: { group: 'g', title: 't', size: 9, decided: 1, certified: true, statement: 'At least 92 % right.' }
+      })
+    });
+    await settle();
+    expect(find('.dcai-review-group').textContent).toContain('At least 92 % right.');
+    model.silent = true;
+    press('a');
+    expect(model.decisions).toMatchObject([{ finding: 'f0', verdict: 'accept' }]);
+    expect(selected()).toBe('0');
+    model.silent = false;
+    model.answer(model.decisions[0] as never);
+    await settle();
+    expect(selected()).toBe('1');
+  });
+
+  it('shows peers beside the row, and images only from the data itself', async () => {
+    open({
+      card: () => ({
+        cells: [
+          { column: 'x', text: '1', kind: 'number', cut: false },
+          { column: 'ok', text: 'data:image/png;base64,iVBORw0KGgo=', kind: 'image', cut: false },
+          { column: 'bad', text: 'https://example.org/a.png', kind: 'image', cut: false }
+        ],
+        peers: [{ row: 7, label: 'dog', cells: [{ column: 'x', text: '2', kind: 'number', cut: false }] }]
+      })
+    });
+    await settle();
+    expect([...place.querySelectorAll('thead th')].map(n => n.textContent)).toEqual(['This row', 'Row 7']);
+    expect([...place.querySelectorAll('img')].map(n => n.getAttribute('src'))).toEqual([
+      'data:image/png;base64,iVBORw0KGgo='
+    ]);
+    expect(find('td.is-different').textContent).toContain('dog');
+  });
+
+  it('tells Python where the reviewer rests, and goes where Python points', async () => {
+    vi.useFakeTimers();
+    const model = open({ total: 500 });
+    await settle();
+    press('j', 'j');
+    expect(model.get('selected')).toBe('');
+    vi.advanceTimersByTime(300);
+    expect(model.get('selected')).toBe('f2');
+    model.set('selected', 'f321');
+    await settle();
+    expect(find('.dcai-review-reason').textContent).toContain('Row 331');
+    vi.useRealTimers();
+  });
+});

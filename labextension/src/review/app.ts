@@ -1,0 +1,301 @@
+// The review: which finding is looked at, what a key does to it, and what is said about it.
+import type { Answer, Card, Decision, Progress } from '../contract';
+import { Cards } from './cards';
+import { type Draft, ordered, reasonsAgainst, toSentence, toTake } from './choices';
+import { type Channel, Connection } from './connection';
+import { Decider } from './decider';
+import { Help } from './help';
+import { listen } from './keyboard';
+import type { Action, ActionName } from './keys';
+import { List } from './list';
+import { Navigator } from './navigator';
+import { openEditor, openSearch, openSeveral } from './openers';
+import { Queue } from './queue';
+import { Screen } from './screen';
+import { Selection } from './selection';
+import { TypeAhead } from './typeahead';
+import { leave, takeUp } from './unsent';
+import { toCount } from './value';
+
+/** What of an anywidget model is needed. */
+export interface Model extends Channel {
+  get(name: string): unknown;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  on(event: string, callback: (content: unknown) => void): void;
+  off(event: string, callback: (content: unknown) => void): void;
+}
+
+let views = 0;
+
+export class App {
+  readonly node: HTMLElement;
+  #model: Model;
+  #connection: Connection;
+  #queue: Queue;
+  #cards: Cards;
+  #list: List;
+  #screen: Screen;
+  #typed: TypeAhead;
+  #selection: Selection;
+  #stopKeys: () => void;
+  #navigator: Navigator;
+  #decider: Decider;
+  #notes = new Map<string, string>();
+
+  constructor(model: Model) {
+    this.#model = model;
+    this.#connection = new Connection(model);
+    const ask: Connection['ask'] = question => this.#connection.ask(question);
+    this.#queue = new Queue(ask, Number(model.get('total') ?? 0));
+    this.#cards = new Cards(ask);
+    this.#list = new List(this.#queue, `dcai-review-${++views}`, position => this.#navigator.select(position));
+    this.#screen = new Screen(this.#list.node, this.#queue.total, name => this.act({ name }));
+    this.#typed = new TypeAhead(
+      action => this.#do(action),
+      count =>
+        this.#screen.warn(`${toCount(count, 'key was', 'keys were')} ignored: the row came too late. Press again.`)
+    );
+    this.#selection = new Selection(model, finding => this.#navigator.goTo(finding));
+    this.#navigator = new Navigator({
+      connection: this.#connection,
+      queue: this.#queue,
+      cards: this.#cards,
+      list: this.#list,
+      screen: this.#screen,
+      typed: this.#typed,
+      selection: this.#selection,
+      draw: card => this.#draw(card)
+    });
+    this.#decider = new Decider(this.#connection, this.#queue, this.#screen, {
+      goTo: finding => this.#navigator.goTo(finding),
+      onSaved: finding => this.#onSaved(finding),
+      onFailed: finding => this.#onFailed(finding)
+    });
+    this.node = this.#screen.node;
+    this.#stopKeys = listen({
+      root: this.node,
+      dialogs: this.#screen.dialogs,
+      act: action => this.act(action),
+      leave: () => this.#screen.focus(),
+      onSave: () => this.#screen.say('Every decision with a ✓ is saved already.')
+    });
+    this.#wire();
+  }
+
+  /** Begin where the review was left: at the selected finding, or at the first one that is open. */
+  start(): void {
+    const progress = this.#model.get('progress') as Progress | undefined;
+    if (progress) {
+      this.#screen.header.showProgress(progress);
+    }
+    for (const decision of takeUp(this.#log)) {
+      this.#decideAgain(decision);
+    }
+    this.#list.draw();
+    if (!this.#queue.total) {
+      this.#navigator.finish();
+    } else if (this.#selection.start) {
+      this.#navigator.goTo(this.#selection.start);
+    } else {
+      this.#navigator.advance(0);
+    }
+  }
+
+  close(): void {
+    this.#stopKeys();
+    this.#list.close();
+    this.#model.off('change:progress', this.#onProgress);
+    this.#selection.close();
+    this.#navigator.close();
+    window.removeEventListener('beforeunload', this.#onLeave);
+    leave(this.#log, this.#connection.close());
+  }
+
+  /** Do what a key or a button asks for, at once or when the row that it is meant for is here. */
+  act(action: Action): void {
+    if (action.name === 'help') {
+      this.#screen.dialogs.show(new Help(() => this.#screen.dialogs.close()));
+    } else {
+      this.#typed.take(action);
+    }
+  }
+
+  /** Where the decisions are saved: what makes two views belong together. */
+  get #log(): string {
+    return (this.#model.get('progress') as Progress | undefined)?.saved_to ?? '';
+  }
+
+  #wire(): void {
+    this.#queue.onChange = () => this.#list.draw();
+    this.#connection.onAnswer = answer => this.#onAnswer(answer);
+    this.#connection.onState = state => this.#screen.header.showState(state);
+    this.#model.on('change:progress', this.#onProgress);
+    window.addEventListener('beforeunload', this.#onLeave);
+    this.#screen.note.addEventListener('input', () => {
+      if (this.#navigator.card) {
+        this.#notes.set(this.#navigator.card.finding.finding, this.#screen.note.value);
+      }
+    });
+  }
+
+  #draw(card: Card): void {
+    const { finding } = card.finding;
+    const item = this.#queue.at(this.#navigator.position);
+    const state = { status: item && this.#queue.status(item), saved: this.#decider.savedAbout(finding) };
+    this.#screen.showCard(card, state, this.#notes.get(finding) ?? card.note, {
+      onClass: place => this.act({ name: 'class', place }),
+      onSearch: () => this.act({ name: 'search' }),
+      onEdit: column => openEditor(this.#screen.dialogs, card, column, draft => this.#decideFromDialog(card, draft)),
+      onAccept: () => this.act({ name: 'accept' }),
+      onDraw: () => this.act({ name: 'draw' })
+    });
+  }
+
+  // ---------------------------------------------------------------- deciding
+
+  #do(action: Action): void {
+    const steps: Partial<Record<ActionName, () => void>> = {
+      next: () => this.#navigator.step(1),
+      previous: () => this.#navigator.step(-1),
+      undo: () => this.#turn('undo'),
+      redo: () => this.#turn('redo')
+    };
+    const card = this.#navigator.card;
+    const step = steps[action.name];
+    if (step) {
+      step();
+    } else if (card && action.name !== 'escape') {
+      const reason = (reasonsAgainst(card) as Partial<Record<ActionName, string>>)[action.name];
+      if (reason) {
+        this.#screen.say(reason);
+      } else {
+        this.#doOn(card, action);
+      }
+    }
+  }
+
+  #doOn(card: Card, action: Action): void {
+    const { finding, suggested } = card.finding;
+    const { dialogs } = this.#screen;
+    const decide = (draft: Draft) => this.#decideFromDialog(card, draft);
+    const does: Partial<Record<ActionName, () => void>> = {
+      keep: () => this.#decide(card, { finding, verdict: 'keep' }),
+      suggestion: () => this.#decide(card, toTake(card, suggested)),
+      class: () => this.#takeClass(card, action.place ?? 0),
+      search: () => openSearch(dialogs, card, decide),
+      edit: () => openEditor(dialogs, card, null, decide),
+      exclude: () => this.#decide(card, { finding, verdict: 'exclude' }),
+      ambiguous: () => openSeveral(dialogs, card, decide),
+      unsure: () => this.#decide(card, { finding, verdict: 'unsure' }),
+      accept: () => this.#turn('accept', finding),
+      draw: () => this.#navigator.ask({ ask: 'draw', finding }),
+      note: () => this.#screen.note.focus()
+    };
+    does[action.name]?.();
+  }
+
+  #takeClass(card: Card, place: number): void {
+    const choice = ordered(card)[place];
+    if (choice) {
+      this.#decide(card, toTake(card, choice.name));
+    } else {
+      this.#screen.say(`There are only ${toCount(card.classes.length, 'class', 'classes')}.`);
+    }
+  }
+
+  #decideFromDialog(card: Card, draft: Draft): void {
+    this.#screen.dialogs.close();
+    this.#decide(card, draft);
+  }
+
+  /** Send a decision and go on at once; one that leaves the finding open stays at it. */
+  #decide(card: Card, draft: Draft): void {
+    const { position, card: shown } = this.#navigator;
+    const isShown = shown?.finding.finding === draft.finding;
+    const note = isShown ? this.#screen.note.value : (this.#notes.get(draft.finding) ?? card.note);
+    // Python may have moved on while a dialog was open: then the reviewer stays there.
+    if (this.#decider.decide(card, draft, note.trim()) && isShown) {
+      this.#navigator.advance(position + 1);
+    }
+  }
+
+  /** Send a decision that an earlier view could not send. */
+  async #decideAgain({ finding, verdict, value, column, note = '' }: Decision): Promise<void> {
+    const reply = await this.#connection.ask({ ask: 'card', finding });
+    if (reply.card) {
+      this.#decider.decide(reply.card, { finding, verdict, value, column }, note);
+    } else {
+      this.#screen.warn(`A decision made while the kernel was gone was not saved. ${reply.error ?? ''}`);
+    }
+  }
+
+  /** Undo, redo or accept a group: what it changes is known only when Python answers. */
+  #turn(verdict: 'undo' | 'redo' | 'accept', finding = ''): void {
+    const from = this.#navigator.position;
+    const matters = this.#navigator.wait();
+    this.#screen.say({ undo: 'Undoing …', redo: 'Redoing …', accept: 'Accepting the group …' }[verdict]);
+    this.#connection.decide({ finding, verdict }).then(answer => {
+      if (answer.error) {
+        this.#screen.say(answer.error);
+        this.#screen.warn(answer.error);
+      } else {
+        this.#screen.say(`${toSentence({ finding, verdict }, -1)}. Saved.`);
+      }
+      const [first] = Object.keys(answer.decided ?? {});
+      if (!matters()) {
+        return;
+      }
+      if (answer.error) {
+        this.#typed.resume();
+      } else if (verdict !== 'accept') {
+        this.#decider.forget();
+        this.#navigator.goBack(first, from);
+      } else {
+        this.#navigator.advance(Math.max(0, from));
+      }
+    });
+  }
+
+  // ---------------------------------------------------------------- what comes from Python
+
+  #onSaved(finding: string): void {
+    this.#notes.delete(finding);
+    this.#navigator.refresh(finding);
+  }
+
+  #onFailed(finding: string): void {
+    this.#navigator.refresh(finding);
+    if (this.#navigator.position < 0) {
+      this.#navigator.advance(0);
+    }
+  }
+
+  #onAnswer(answer: Answer): void {
+    const decided = answer.decided ?? {};
+    this.#queue.settle(decided);
+    this.#cards.settle(Object.keys(decided));
+    if (answer.progress) {
+      this.#screen.header.showProgress(answer.progress);
+    }
+    const shown = this.#navigator.card?.finding.finding;
+    if (shown === undefined) {
+      return;
+    }
+    if (shown in decided) {
+      this.#navigator.refresh(shown);
+    } else if (this.#cards.isOld(shown)) {
+      this.#navigator.refreshSoon(shown);
+    }
+  }
+
+  #onProgress = (): void => {
+    this.#screen.header.showProgress(this.#model.get('progress') as Progress);
+  };
+
+  #onLeave = (ev: BeforeUnloadEvent): void => {
+    if (this.#connection.state.unsaved) {
+      ev.preventDefault();
+    }
+  };
+}

@@ -1,0 +1,91 @@
+// What can be decided about a finding: which verdict a key makes of its card, or why it makes none.
+import type { Card, ClassChoice, Decision, Scalar } from '../contract';
+import { quote, toText } from './value';
+
+export type Draft = Omit<Decision, 'seq' | 'client_id'>;
+
+export const SHORTCUTS = 9;
+
+/** True where a class may be chosen: the finding is about the label, or about the row as a whole. */
+export function hasClasses(card: Card): boolean {
+  return card.classes.length > 0;
+}
+
+/** True where the finding itself is about the label. */
+export function isLabel(card: Card): boolean {
+  return hasClasses(card) && card.finding.column !== null;
+}
+
+/** The classes, most probable first; those without a probability keep their order, at the end. */
+export function ordered(card: Card): ClassChoice[] {
+  return [...card.classes].sort((a, b) => (b.probability ?? -1) - (a.probability ?? -1));
+}
+
+/** True where there is something to take: a value, or (with a confidence) an empty cell. */
+export function hasSuggestion(card: Card): boolean {
+  return card.finding.suggested !== null || card.finding.confidence !== null;
+}
+
+/** A decision for one value: the given value again means that it is kept, a class that it is relabelled. */
+export function toTake(card: Card, value: Scalar): Draft {
+  const { finding, column, given } = card.finding;
+  if (column !== null && value === given) {
+    return { finding, verdict: 'keep' };
+  }
+  const known = card.classes.find(c => toText(c.name) === toText(value));
+  return known
+    ? { finding, verdict: 'relabel', value: known.name, column }
+    : { finding, verdict: 'edit', value, column };
+}
+
+/** True where a decision settles its finding; an edit of another cell of the row leaves it open. */
+export function settles(card: Card, draft: Draft): boolean {
+  const { column } = card.finding;
+  const about = draft.column ?? column;
+  return ['keep', 'exclude', 'unsure'].includes(draft.verdict) || (column !== null && about === column);
+}
+
+export type Reasons = Partial<Record<'suggestion' | 'class' | 'search' | 'ambiguous' | 'accept' | 'draw', string>>;
+
+/** Why an action is not possible here, for those that are not. */
+export function reasonsAgainst(card: Card): Reasons {
+  const reasons: Reasons = {};
+  if (!hasSuggestion(card)) {
+    reasons.suggestion = 'There is no suggestion for this row.';
+  }
+  if (!hasClasses(card)) {
+    reasons.class = 'This finding is not about a class.';
+    reasons.search = reasons.class;
+  }
+  if (card.finding.column === null && !hasClasses(card)) {
+    reasons.ambiguous = 'This finding is about the row as a whole, not about a value.';
+  }
+  if (!card.group) {
+    reasons.accept = 'This finding belongs to no group.';
+    reasons.draw = reasons.accept;
+  } else if (!card.group.certified) {
+    reasons.accept = `The group is not certified yet. ${card.group.statement}`.trim();
+  }
+  return reasons;
+}
+
+/** What a decision says, for the live region. */
+export function toSentence(draft: Draft, row: number): string {
+  const value = Array.isArray(draft.value)
+    ? draft.value.map(v => quote(v)).join(', ')
+    : draft.value === undefined
+      ? ''
+      : quote(draft.value);
+  const words: Record<Draft['verdict'], string> = {
+    keep: `Row ${row}: kept`,
+    relabel: `Row ${row}: label now ${value}`,
+    edit: `Row ${row}: ${draft.column ?? 'value'} now ${value}`,
+    exclude: `Row ${row}: excluded`,
+    ambiguous: `Row ${row}: ambiguous between ${value}`,
+    unsure: `Row ${row}: unsure`,
+    undo: 'Last decision undone',
+    redo: 'Decision redone',
+    accept: 'Group accepted'
+  };
+  return words[draft.verdict];
+}

@@ -1,0 +1,88 @@
+// How far the review is, where it is saved, and the actions that are not about one row.
+import type { Progress } from '../contract';
+import type { State } from './connection';
+import { el, fill, keycap, setAttribute } from './dom';
+import type { ActionName } from './keys';
+import { toCount, toLine } from './value';
+
+export class Header {
+  readonly node: HTMLElement;
+  #bar = el('span');
+  #meter: HTMLElement;
+  #count = el('span', { class: 'dcai-review-count' });
+  #saved = el('span', { class: 'dcai-review-saved' });
+  #undo: HTMLButtonElement;
+  #redo: HTMLButtonElement;
+  #progress: Progress | null = null;
+  #state: State = { unsaved: 0, silent: false, broken: false };
+
+  constructor(onAction: (name: ActionName) => void) {
+    const button = (name: ActionName, key: string, words: string) => {
+      const node = el(
+        'button',
+        { type: 'button', class: 'dcai-review-button is-quiet', title: `Key: ${key}` },
+        words,
+        keycap(key)
+      );
+      node.addEventListener('click', () => onAction(name));
+      return node;
+    };
+    this.#undo = button('undo', 'Ctrl+Z', 'Undo');
+    this.#redo = button('redo', 'Ctrl+Shift+Z', 'Redo');
+    this.#meter = el(
+      'div',
+      { class: 'dcai-review-meter', role: 'progressbar', 'aria-label': 'Findings decided', 'aria-valuemin': 0 },
+      this.#bar
+    );
+    this.node = el(
+      'header',
+      { class: 'dcai-review-header' },
+      el('div', { class: 'dcai-review-progress' }, this.#meter, el('p', {}, this.#count, this.#saved)),
+      el('div', { class: 'dcai-review-tools' }, this.#undo, this.#redo, button('help', '?', 'Keys'))
+    );
+  }
+
+  showProgress(progress: Progress): void {
+    this.#progress = progress;
+    this.#draw();
+  }
+
+  showState(state: State): void {
+    this.#state = state;
+    this.#draw();
+  }
+
+  #draw(): void {
+    const progress = this.#progress;
+    if (!progress) {
+      return;
+    }
+    const { total, decided, left } = progress;
+    setAttribute(this.#meter, 'aria-valuemax', total);
+    setAttribute(this.#meter, 'aria-valuenow', decided);
+    this.#bar.style.width = `${total ? (100 * decided) / total : 100}%`;
+    fill(
+      this.#count,
+      el('strong', {}, decided.toLocaleString('en-US')),
+      ` of ${total.toLocaleString('en-US')} decided · ${left.toLocaleString('en-US')} left`
+    );
+    const { unsaved, silent, broken } = this.#state;
+    this.#saved.className = `dcai-review-saved${silent || broken ? ' is-late' : ''}`;
+    this.#saved.textContent = broken
+      ? `${toCount(unsaved, 'decision')} not saved: the kernel is gone. Run the cell again to save.`
+      : silent
+        ? `${toCount(unsaved, 'decision')} not saved yet: waiting for the kernel`
+        : unsaved
+          ? `saving ${toCount(unsaved, 'decision')} …`
+          : `saved to ${toLine(shorten(progress.saved_to), 80)}`;
+    this.#saved.title = progress.saved_to;
+    this.#undo.disabled = !progress.can_undo && !unsaved;
+    this.#redo.disabled = !progress.can_redo && !unsaved;
+  }
+}
+
+/** The end of a path says most: its folder and its file. */
+function shorten(path: string): string {
+  const parts = path.split(/[\\/]/);
+  return parts.length > 3 ? `…/${parts.slice(-2).join('/')}` : path;
+}

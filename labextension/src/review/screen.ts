@@ -1,0 +1,134 @@
+// What is on screen, and where: header, queue, card, note, buttons, the line that says what happened, dialogs.
+import type { Card } from '../contract';
+import { Buttons } from './buttons';
+import { type CardActions, type CardState, showCard } from './card';
+import { DialogPlace } from './dialog';
+import { type Child, el, fill, keycap } from './dom';
+import { Header } from './header';
+import { isText } from './keyboard';
+import type { ActionName } from './keys';
+import { showText, toCount } from './value';
+
+export class Screen {
+  readonly node: HTMLElement;
+  readonly header: Header;
+  readonly dialogs: DialogPlace;
+  readonly note: HTMLTextAreaElement;
+  #buttons: Buttons;
+  #place = el('div', { class: 'dcai-review-place' });
+  #status = el('p', { class: 'dcai-review-status', role: 'status', 'aria-live': 'polite' });
+  #alert = el('div', { class: 'dcai-review-alert', role: 'alert', hidden: true });
+  #shown: string | undefined;
+
+  constructor(queue: HTMLElement, total: number, onAction: (name: ActionName) => void) {
+    this.header = new Header(onAction);
+    this.#buttons = new Buttons(onAction);
+    this.dialogs = new DialogPlace(() => this.focus());
+    this.note = el('textarea', { class: 'dcai-review-input', rows: 1, placeholder: 'saved with the decision' });
+    this.node = this.#layout(queue, total);
+    // A mouse click gives the keys back to the review; a button pressed by keyboard keeps the focus.
+    this.node.addEventListener('click', ev => {
+      if (ev.detail > 0 && !this.dialogs.open && !isText(ev.target as Element)) {
+        this.focus();
+      }
+    });
+  }
+
+  focus(): void {
+    this.node.focus({ preventScroll: true });
+  }
+
+  showCard(card: Card, state: CardState, note: string, actions: CardActions): void {
+    const same = this.#shown === card.finding.finding;
+    const scroll = same ? this.#place.scrollTop : 0;
+    this.#shown = card.finding.finding;
+    fill(this.#place, showCard(card, state, actions));
+    this.#place.scrollTop = scroll;
+    // What is being typed is not taken away by a card that is shown again.
+    if (!same || document.activeElement !== this.note) {
+      this.note.value = note;
+    }
+    this.note.disabled = false;
+    this.#buttons.show(card);
+  }
+
+  /** Show a few words in place of a card. */
+  showWords(...children: Child[]): void {
+    this.#shown = undefined;
+    this.note.value = '';
+    this.note.disabled = true;
+    this.#buttons.show(null);
+    fill(this.#place, el('div', { class: 'dcai-review-done' }, ...children));
+  }
+
+  /** Show that no finding is open. */
+  showDone(total: number): void {
+    if (!total) {
+      this.showWords(el('strong', {}, 'Nothing to review'), el('p', {}, 'The audit found nothing about single rows.'));
+      return;
+    }
+    const all = total === 1 ? 'the only finding' : `all ${toCount(total, 'finding')}`;
+    const next = 'Choose a finding in the queue to look at it again, or press Ctrl+Z to undo.';
+    this.showWords(
+      el('strong', {}, 'All done'),
+      el('p', {}, `You have decided ${all}.`),
+      el('p', { class: 'dcai-review-faint' }, next)
+    );
+  }
+
+  say(text: string): void {
+    this.#status.textContent = text;
+  }
+
+  /** Say what went wrong, until it is dismissed. */
+  warn(text: string, onShow?: () => void): void {
+    const show = el('button', { type: 'button', class: 'dcai-review-button is-quiet' }, 'Show it');
+    const close = el('button', { type: 'button', class: 'dcai-review-close', 'aria-label': 'Dismiss' }, '×');
+    show.addEventListener('click', () => onShow?.());
+    close.addEventListener('click', () => {
+      this.#alert.hidden = true;
+    });
+    fill(this.#alert, el('span', {}, showText(text)), onShow && show, close);
+    this.#alert.hidden = false;
+  }
+
+  calm(): void {
+    this.#alert.hidden = true;
+  }
+
+  #layout(queue: HTMLElement, total: number): HTMLElement {
+    const note = el('label', { class: 'dcai-review-note' }, el('span', {}, keycap('m'), 'Note'), this.note);
+    this.#buttons.node.append(note);
+    const frame = el(
+      'div',
+      { class: 'dcai-review-frame' },
+      this.header.node,
+      this.#alert,
+      el(
+        'div',
+        { class: 'dcai-review-body' },
+        queue,
+        el('div', { class: 'dcai-review-main' }, this.#place, el('footer', {}, this.#buttons.node))
+      ),
+      el(
+        'div',
+        { class: 'dcai-review-foot' },
+        this.#status,
+        el('span', { class: 'dcai-review-asleep' }, 'Click here to use the keys'),
+        el('span', { class: 'dcai-review-awake' }, keycap('?'), ' shows all keys')
+      ),
+      this.dialogs.node
+    );
+    return el(
+      'div',
+      {
+        class: 'dcai-review',
+        role: 'application',
+        tabindex: 0,
+        'aria-label': `Review of ${toCount(total, 'finding')}. Press ? for the keys.`,
+        'data-lm-suppress-shortcuts': 'true'
+      },
+      frame
+    );
+  }
+}

@@ -1,0 +1,194 @@
+// A stand-in for Python, for the tests of the front end: it keeps decisions as the session does, and can be silent.
+import type { Answer, Card, Decision, Progress, QueueItem, Reply, Request, Scalar } from '../contract';
+import type { Model } from './app';
+
+type Listener = (content: unknown) => void;
+
+export interface FakeOptions {
+  total?: number;
+  card?: (item: QueueItem) => Partial<Card>;
+  item?: (position: number) => Partial<QueueItem>;
+  /** Refuse a decision with a sentence. */
+  refuse?: (decision: Decision) => string | undefined;
+}
+
+export class FakeModel implements Model {
+  readonly sent: (Decision | Request)[] = [];
+  readonly log: { finding: string; verdict: string; value: unknown; note: string }[] = [];
+  /** While true, messages are taken but not answered. */
+  silent = false;
+  /** While true, sending fails as it does when the kernel is gone. */
+  gone = false;
+  #items: QueueItem[];
+  #options: FakeOptions;
+  #answers = new Map<string, Omit<Answer, 'seq'>>();
+  #undone: FakeModel['log'] = [];
+  #traits: Record<string, unknown>;
+  #listeners = new Map<string, Set<Listener>>();
+
+  constructor(options: FakeOptions = {}) {
+    this.#options = options;
+    this.#items = Array.from({ length: options.total ?? 3 }, (_, i) => ({
+      finding: `f${i}`,
+      row: 10 + i,
+      detector: 'labels',
+      column: 'label',
+      given: 'cat',
+      suggested: 'dog',
+      doubt: 0.9,
+      decided: null,
+      ...options.item?.(i)
+    }));
+    this.#traits = { total: this.#items.length, selected: '', progress: this.progress };
+  }
+
+  get progress(): Progress {
+    const decided = this.#items.filter(i => i.decided).length;
+    const total = this.#items.length;
+    return {
+      total,
+      decided,
+      left: total - decided,
+      corrections: this.log.length,
+      can_undo: this.log.length > 0,
+      can_redo: this.#undone.length > 0,
+      saved_to: 'corrections/label.jsonl'
+    };
+  }
+
+  get decisions(): Decision[] {
+    return this.sent.filter((m): m is Decision => 'verdict' in m);
+  }
+
+  get(name: string): unknown {
+    return this.#traits[name];
+  }
+
+  set(name: string, value: unknown): void {
+    this.#traits[name] = value;
+    this.#tell(`change:${name}`, value);
+  }
+
+  save_changes(): void {}
+
+  on(event: string, callback: Listener): void {
+    this.#listeners.set(event, (this.#listeners.get(event) ?? new Set()).add(callback));
+  }
+
+  off(event: string, callback: Listener): void {
+    this.#listeners.get(event)?.delete(callback);
+  }
+
+  listeners(): number {
+    return [...this.#listeners.values()].reduce((sum, set) => sum + set.size, 0);
+  }
+
+  send(content: unknown): void {
+    if (this.gone) {
+      throw new Error('Cannot send');
+    }
+    const message = structuredClone(content) as Decision | Request;
+    this.sent.push(message);
+    if (!this.silent) {
+      queueMicrotask(() => this.answer(message));
+    }
+  }
+
+  answer(message: Decision | Request): void {
+    const answer = 'ask' in message ? this.#reply(message) : { seq: message.seq, ...this.#decide(message) };
+    this.#tell('msg:custom', structuredClone(answer));
+  }
+
+  /** What Python sends when a decision is made in a cell. */
+  broadcast(decided: Record<string, string | null>): void {
+    for (const item of this.#items) {
+      item.decided = decided[item.finding] ?? item.decided;
+    }
+    this.#tell('msg:custom', { seq: -1, decided, progress: this.progress });
+  }
+
+  #tell(event: string, content: unknown): void {
+    for (const listener of this.#listeners.get(event) ?? []) {
+      listener(content);
+    }
+  }
+
+  #decide(decision: Decision): Omit<Answer, 'seq'> {
+    const known = this.#answers.get(decision.client_id);
+    if (known) {
+      return known;
+    }
+    const error = this.#options.refuse?.(decision);
+    const decided = error ? {} : this.#settle(decision);
+    const answer = error
+      ? { error, decided, progress: this.progress }
+      : { id: `c${this.log.length}`, decided, progress: this.progress };
+    this.#answers.set(decision.client_id, answer);
+    return answer;
+  }
+
+  #settle(decision: Decision): Record<string, string | null> {
+    if (decision.verdict === 'undo') {
+      const last = this.log.pop();
+      if (last) {
+        this.#undone.push(last);
+      }
+      return last ? this.#mark(last.finding, null) : {};
+    }
+    const line = decision.verdict === 'redo' ? this.#undone.pop() : toLine(decision);
+    if (!line) {
+      return {};
+    }
+    this.log.push(line);
+    return this.#mark(line.finding, line.verdict);
+  }
+
+  #mark(finding: string, verdict: string | null): Record<string, string | null> {
+    const item = this.#items.find(i => i.finding === finding);
+    if (item) {
+      item.decided = verdict;
+    }
+    return { [finding]: verdict };
+  }
+
+  #reply(request: Request): Reply {
+    const { seq, start = 0, count = 100 } = request;
+    if (request.ask === 'page') {
+      return { seq, start, items: this.#items.slice(start, start + count), total: this.#items.length };
+    }
+    if (request.ask === 'next') {
+      const open = this.#items.map((item, i) => (item.decided ? -1 : i)).filter(i => i >= 0);
+      return { seq, start: open.find(i => i >= start) ?? open[0] ?? null };
+    }
+    const position = this.#items.findIndex(i => i.finding === request.finding);
+    const item = this.#items[position];
+    return item
+      ? { seq, start: position, card: this.#card(item) }
+      : { seq, error: `There is no finding '${request.finding}'.` };
+  }
+
+  #card(item: QueueItem): Card {
+    const names: Scalar[] = ['dog', 'cat', 'bird'];
+    return {
+      finding: {
+        ...item,
+        key: { id: item.row },
+        part: null,
+        confidence: item.suggested === null ? null : 0.92,
+        reason: `Row ${item.row} looks like ${String(item.suggested)}.`,
+        peers: []
+      },
+      cells: [{ column: 'text', text: 'a furry animal', kind: 'text', cut: false }],
+      classes: names.map((name, i) => ({ name, probability: [0.92, 0.07, 0.01][i] ?? null })),
+      peers: [],
+      decided: item.decided,
+      note: '',
+      group: null,
+      ...this.#options.card?.(item)
+    };
+  }
+}
+
+function toLine(decision: Decision): FakeModel['log'][number] {
+  return { finding: decision.finding, verdict: decision.verdict, value: decision.value, note: decision.note ?? '' };
+}

@@ -1,0 +1,76 @@
+"""What a person does in JupyterLab, as functions: make a notebook, open it, run a command, look at the screen."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import v4
+
+KERNEL_IS_IDLE = """() => {
+  const widget = window.jupyterapp?.shell.currentWidget;
+  return widget?.sessionContext?.session?.kernel?.status === 'idle';
+}"""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab."""
+
+    url: str
+    token: str
+    root: Path
+
+    def request(self, path: str, method: str = "GET") -> Any:
+        """Ask the server's own API."""
+        ask = urllib.request.Request(
+            f"{self.url}{path}", method=method, headers={"Authorization": f"token {self.token}"}
+        )
+        with urllib.request.urlopen(ask, timeout=30) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+
+def write_notebook(path: Path, *cells: str, parameters: int | None = None) -> Path:
+    """Write a notebook of code cells; the cell with the number `parameters` is tagged."""
+    nodes = [v4.new_code_cell(source) for source in cells]
+    if parameters is not None:
+        nodes[parameters].metadata["tags"] = ["parameters"]
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(v4.new_notebook(cells=nodes, metadata={"kernelspec": spec}), path)
+    return path
+
+
+def open_notebook(page: Any, lab: Lab, notebook: Path) -> None:
+    """Open a notebook in JupyterLab and wait until its kernel can take a cell.
+
+    JupyterLab shows "idle" before there is a kernel, and drops a cell that is run then; so the kernel itself is asked.
+    """
+    page.goto(f"{lab.url}lab/tree/{notebook.relative_to(lab.root).as_posix()}?reset")
+    page.wait_for_function(KERNEL_IS_IDLE)
+
+
+def run_command(page: Any, command: str, args: dict[str, Any] | None = None) -> None:
+    """Execute one of JupyterLab's commands without waiting for its end: it may open a dialog."""
+    page.evaluate("([id, args]) => { void window.jupyterapp.commands.execute(id, args); }", [command, args or {}])
+
+
+def set_theme(page: Any, theme: str) -> None:
+    """Switch JupyterLab to one of its themes, and wait until it is there."""
+    run_command(page, "apputils:change-theme", {"theme": theme})
+    page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
+    page.locator("#jupyterlab-splash").wait_for(state="detached")
+
+
+def take_shot(page: Any, name: str) -> None:
+    """Save a screenshot, if a folder for them is named."""
+    folder = os.environ.get("DCAI_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(Path(folder) / f"{re.sub(r'[^a-zA-Z0-9_.-]+', '-', name)}.png"))
