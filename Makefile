@@ -17,7 +17,7 @@ lab:
 test: lint
 	@$(BIN)/python tools/frontend.py test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser"
-	@$(BIN)/python -m pytest -m browser
+	@DCAI_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser
 
 lint:
 	@sh tools/setup.sh test
@@ -29,7 +29,8 @@ lint:
 # Accuracy and speed, beside the peers, in one run. Slow; not part of the tests.
 benchmark:
 	@sh tools/setup.sh test
-	@$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python tests/benchmarks/bench_findings.py
+	@$(BIN)/python tests/benchmarks/bench_intervals.py
 
 clean:
 	rm -rf .venv dcai/shells/_built labextension/lib labextension/node_modules

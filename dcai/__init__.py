@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from dcai.corrections.session import Review
     from dcai.experiments.comparison import Comparison, compare
     from dcai.findings.report import Audit, audit
+    from dcai.pipelines.notebook import artifact, record, stop
     from dcai.pipelines.pipeline import Pipeline, promote
-    from dcai.pipelines.runs import History, Run, artifact, history, record, run
+    from dcai.pipelines.runs import History, Run, history, run
     from dcai.shells.widget import review
 
 __version__ = "0.1.0"
@@ -40,10 +41,11 @@ _HOMES = {
     "promote": "dcai.pipelines.pipeline",
     "History": "dcai.pipelines.runs",
     "Run": "dcai.pipelines.runs",
-    "artifact": "dcai.pipelines.runs",
+    "artifact": "dcai.pipelines.notebook",
     "history": "dcai.pipelines.runs",
-    "record": "dcai.pipelines.runs",
+    "record": "dcai.pipelines.notebook",
     "run": "dcai.pipelines.runs",
+    "stop": "dcai.pipelines.notebook",
     "review": "dcai.shells.widget",
 }
 
@@ -66,6 +68,7 @@ __all__ = [
     "record",
     "review",
     "run",
+    "stop",
 ]
 
 

@@ -69,7 +69,9 @@ def lock(path: str | Path, timeout: float = 20.0) -> Iterator[None]:
     import filelock
 
     name = hashlib.sha256(os.fsencode(Path(path).resolve())).hexdigest()[:24]
-    guard = filelock.FileLock(Path(tempfile.gettempdir()) / f"dcai-{_user()}-{name}.lock")
+    folder = Path(tempfile.gettempdir()) / f"dcai-locks-{_user()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    guard = filelock.FileLock(folder / f"{name}.lock")
     try:
         guard.acquire(timeout=timeout)
     except filelock.Timeout as error:

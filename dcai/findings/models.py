@@ -216,9 +216,9 @@ def predict_out_of_sample(
 def _fit_predict(model: Any, features: Any, codes: Codes, train: Codes, test: Codes, classes: int) -> Floats:
     found = np.zeros((len(test), classes))
     seen = np.unique(codes[train])
-    if len(seen) == 1:
-        found[:, seen[0]] = 1.0
-        return found
+    if len(seen) < 2:  # noqa: PLR2004 (nothing to tell apart)
+        found[:, seen] = 1.0
+        return found if len(seen) else found + 1 / classes
     take = features.iloc if hasattr(features, "iloc") else features
     model.fit(take[train], codes[train])
     found[:, np.asarray(model.classes_, dtype=np.intp)] = predict_proba(model, take[test])

@@ -70,14 +70,18 @@ def find_in(notebook: Any, where: str) -> NotebookParameters:
     trees = _parse_cells(notebook)
     marked = [i for i, c in enumerate(notebook.cells) if c.cell_type == "code" and is_tagged(c, PARAMETERS)]
     cell = marked[0] if marked else _best_cell(trees)
-    problems = [f"Several cells are tagged 'parameters' (numbers {marked}); the first is taken."] if marked[1:] else []
+    problems = (
+        [f"Several cells are tagged 'parameters' (numbers {[m + 1 for m in marked]}); the first is taken."]
+        if marked[1:]
+        else []
+    )
     if cell is None:
         problems.append(
             "No cell of plain assignments was found. Tag one 'parameters' to make the notebook configurable."
         )
         return NotebookParameters(where, name, None, False, [], problems)  # noqa: FBT003 (fields in their order)
     if cell not in trees:
-        problems.append(f"Cell {cell} is tagged 'parameters', but it is not valid Python.")
+        problems.append(f"Cell {cell + 1} is tagged 'parameters', but it is not valid Python.")
         return NotebookParameters(where, name, cell, True, [], problems)  # noqa: FBT003 (fields in their order)
     tree, text = trees[cell]
     parameters = _parameters(tree, text)
@@ -202,7 +206,7 @@ def _look_over(parameters: list[Parameter], trees: Mapping[int, tuple[ast.Module
         elif one.name not in read:
             problems.append(f"{one.name!r} is never read after its cell, so setting it changes nothing.")
         elif over := _overwritten(one.name, after):
-            problems.append(f"{one.name!r} is overwritten in cell {over} before it is read.")
+            problems.append(f"{one.name!r} is overwritten in cell {over + 1} before it is read.")
     return problems
 
 

@@ -275,7 +275,7 @@ def _failed_check(tally: Tally) -> str:
     error = tally.error
     assert error is not None
     first = next((line for line in error.source.splitlines() if line.strip()), "")
-    place = "" if error.cell is None else f" in cell {error.cell} (`{first}`)"
+    place = "" if error.cell is None else f" in cell {error.cell + 1} (`{first}`)"
     return (
         f"The notebook does not run in a fresh kernel: {error.error}: {error.message}{place}. Nothing was written. "
         "Restart its kernel, run all cells, and correct what fails; or promote it unchecked with check=False (--no-check)."

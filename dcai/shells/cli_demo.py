@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -14,11 +13,8 @@ import click
 
 from dcai.base.errors import InputError
 
-# What JupyterLab shows first: the panel of dcai, and no news pop-up over it.
-SETTINGS = {
-    "dcai:plugin": {"openPanel": True},
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
-}
+# The address at which the extension opens its panel.
+PANEL_URL = "/lab?dcai-panel"
 
 
 @click.command()
@@ -54,16 +50,14 @@ def _require_lab() -> None:
 def _open_lab(folder: Path, *, no_browser: bool = False) -> None:
     if not folder.is_dir():
         raise InputError(f"There is no folder {str(folder)!r} to open in JupyterLab.")
-    with tempfile.TemporaryDirectory(prefix="dcai-lab-") as settings:
-        Path(settings, "overrides.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
-        command = [
-            sys.executable,
-            "-m",
-            "jupyterlab",
-            f"--ServerApp.root_dir={folder.resolve()}",
-            f"--LabApp.app_settings_dir={settings}",
-        ]
-        command += ["--no-browser"] if no_browser else []
-        command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        done = subprocess.run(command, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={folder.resolve()}",
+        f"--LabApp.default_url={PANEL_URL}",
+    ]
+    command += ["--no-browser"] if no_browser else []
+    command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    done = subprocess.run(command, check=False)
     click.get_current_context().exit(done.returncode)

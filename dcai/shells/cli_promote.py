@@ -221,7 +221,7 @@ def explain(record: RunRecord) -> str:
         match = _ARROW.search(error.traceback)
         number = int(match[1]) if match and 0 < int(match[1]) <= len(source) else 0
         text = source[number - 1] if number else next(iter(source), "")
-        lines.append(f"  cell {error.cell}{f', line {number}' if number else ''}: {text.strip()}")
+        lines.append(f"  cell {error.cell + 1}{f', line {number}' if number else ''}: {text.strip()}")
     return show_text("\n".join(lines), _LONGEST_MESSAGE)
 
 

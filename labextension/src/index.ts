@@ -13,6 +13,8 @@ import { promote } from './promote';
 
 const CATEGORY = 'dcai';
 const TAG = 'parameters';
+// `dcai lab` opens JupyterLab at an address that asks for the panel.
+const PANEL_WISH = 'dcai-panel';
 
 interface Parts {
   app: JupyterFrontEnd;
@@ -50,6 +52,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const panel = new DcaiPanel(model, path => void openPath(app, path));
     app.shell.add(panel, 'left', { rank: 650 });
     restorer?.add(panel, panel.id);
+    if (new URLSearchParams(window.location.search).has(PANEL_WISH)) {
+      void app.restored.then(() => app.shell.activateById(panel.id));
+    }
 
     const parts = { app, tracker, api, model, panel };
     const commands = allCommands(parts);

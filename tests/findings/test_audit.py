@@ -407,3 +407,11 @@ def test_excluded_rows_teach_no_model(blobs, verdicts):
 def test_findings_can_be_written_as_json(found):
     for record in found.findings.to_dict("records"):
         json.dumps(record, allow_nan=True, default=int)
+
+
+def test_importing_the_audit_loads_no_learning_library():
+    import subprocess
+    import sys
+
+    code = "import sys, dcai.findings.report; sys.exit(any(m in sys.modules for m in ('sklearn', 'cleanlab', 'scipy', 'PIL', 'tqdm')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -149,7 +149,7 @@ def test_problems_name_what_a_person_should_look_at():
         "'path' is derived from other parameters before they are set. Move it to a later cell.",
     ]
     over = found_in("a = 1", "a = 5", "print(a)")
-    assert over.problems == ["'a' is overwritten in cell 1 before it is read."]
+    assert over.problems == ["'a' is overwritten in cell 2 before it is read."]
 
 
 def test_other_languages_and_broken_cells_are_said():
@@ -158,12 +158,12 @@ def test_other_languages_and_broken_cells_are_said():
     )
     assert find_in(other, "n.ipynb").problems[0].startswith("Parameters can be found in Python notebooks only")
     assert find_in(make_notebook("x = = 1"), "n.ipynb").problems == [
-        "Cell 0 is tagged 'parameters', but it is not valid Python."
+        "Cell 1 is tagged 'parameters', but it is not valid Python."
     ]
     two = make_notebook("x = 1", "y = 2", "print(x, y)")
     two.cells[1].metadata["tags"] = ["parameters"]
     assert (
-        "Several cells are tagged 'parameters' (numbers [0, 1]); the first is taken."
+        "Several cells are tagged 'parameters' (numbers [1, 2]); the first is taken."
         in find_in(two, "n.ipynb").problems
     )
 

@@ -207,7 +207,7 @@ def nothing_was_written(root):
 def test_a_notebook_that_fails_in_a_fresh_kernel_is_not_promoted(repo):
     write(repo / "train.ipynb", "rate = 1", "print(left_over_from_yesterday + rate)")
     with pytest.raises(
-        RunError, match=r"fresh kernel: NameError: .*left_over_from_yesterday.* in cell 1 .*check=False"
+        RunError, match=r"fresh kernel: NameError: .*left_over_from_yesterday.* in cell 2 .*check=False"
     ):
         promote("train.ipynb", commit=True)
     assert nothing_was_written(repo)

@@ -352,7 +352,7 @@ def test_the_command_line_shows_the_failing_line_and_exits_with_the_status(repo)
     write(repo / "case.ipynb", "rate = 0.1", "total = rate\ntotal / 0")
     done = command("run", "case.ipynb", cwd=repo)
     assert done.returncode == 1
-    assert "failed: ZeroDivisionError: float division by zero\n  cell 1, line 2: total / 0" in done.stderr
+    assert "failed: ZeroDivisionError: float division by zero\n  cell 2, line 2: total / 0" in done.stderr
     assert done.stdout.startswith("failed  ")
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from dcai.base.display import show_share
 from dcai.findings.evidence import Evidence
 from dcai.findings.shape import Detector, make_findings
 
@@ -35,7 +36,7 @@ def _find_classes(evidence: Evidence) -> pd.DataFrame:
     chance = evidence.probabilities
     names = np.array([*labels.names, None], dtype=object)[:-1]
     reasons = [
-        f"Without having seen this row, the model gives {names[b]!r} {chance[r, b]:.0%} and the given {names[o]!r} {chance[r, o]:.0%}."
+        f"A model that has not seen this row says {names[b]!r} ({show_share(chance[r, b])}), not {names[o]!r} ({show_share(chance[r, o])})."
         for r, o, b in zip(rows, own, best, strict=True)
     ]
     return make_findings(
