@@ -134,6 +134,7 @@ async def test_a_run_of_another_server_is_cancelled(root, write_notebook, ask):
         (os.getpid(), "elsewhere", "2099-01-31T12:00:00+00:00"),
         (None, None, "2099-01-31T12:00:00+00:00"),
     ],
+    ids=["younger", "elsewhere", "unknown"],
 )
 def test_a_stranger_with_the_same_number_is_not_ended(pid, host, started):
     record = RunRecord(
