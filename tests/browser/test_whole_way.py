@@ -72,19 +72,17 @@ def test_find_fix_promote_run(page, lab, folder, shot, theme):
     expect(report).to_contain_text("labels")
     shot(f"way-1-audit-{look}")
 
-    # Fix: look at each flagged row, keep it or type the right class, until a row that is no label finding comes.
+    # Fix: look at each flagged row, keep its label or type the right class.
     press_run(page, 2)
     root = page.locator(".dcai-review")
     expect(root.locator(".dcai-review-reason")).to_be_visible()
     root.focus()
     shot(f"way-2-review-{look}")
-    decided = {}
+    decided = set()
     while not root.get_by_text("All done").is_visible():
         row = int(root.locator(".dcai-review-head strong").inner_text().removeprefix("Row "))
-        if row in decided:
-            break
-        shown = root.locator(".dcai-review-class, .dcai-review-choice").all_inner_texts()
-        decided[row] = shown
+        assert row not in decided
+        decided.add(row)
         if row in wrong:
             page.keyboard.press("0")
             page.keyboard.type(str(truth[row]))
@@ -92,12 +90,14 @@ def test_find_fix_promote_run(page, lab, folder, shot, theme):
         else:
             page.keyboard.press("q")
         expect(root.locator(".dcai-review-head strong, .dcai-review-done").first).not_to_have_text(f"Row {row}")
+    expect(root.locator(".dcai-review-badge.is-pending")).to_have_count(0)
+    expect(root.locator(".dcai-review-saved")).to_have_text("saved to …/corrections/digit.jsonl")
     shot(f"way-3-decided-{look}")
     log = folder / "corrections" / "digit.jsonl"
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert {line["key"]["id"] for line in lines} == set(decided)
+    assert {line["key"]["id"] for line in lines} == decided
     repaired = {line["key"]["id"]: line["value"] for line in lines if line["verdict"] == "relabel"}
-    assert repaired == {row: int(truth[row]) for row in wrong & set(decided)}
+    assert repaired == {row: int(truth[row]) for row in wrong & decided}
     assert len(repaired) >= PLANTED - 2
     assert {line["by"] for line in lines} == {"A Tester <t@example.org>"}
 
