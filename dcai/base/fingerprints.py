@@ -61,6 +61,7 @@ _ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?
 _LONGEST_NUMBER = 40
 _LARGEST_INTEGER = 2**64
 _LANE = 2**64
+_MICROSECONDS = 6
 
 
 def plain(value: object) -> Scalar:
@@ -149,7 +150,9 @@ def _canonical_number(number: float) -> str | None:
 
 def _canonical_iso(text: str) -> str:
     try:
-        return _date_text(dt.datetime.fromisoformat(text))
+        # Python's own datetime holds microseconds; what is finer is left to pandas.
+        fine = len(text.partition(".")[2].rstrip("Z").partition("+")[0].partition("-")[0]) > _MICROSECONDS
+        return _date_text(pd.Timestamp(text) if fine else dt.datetime.fromisoformat(text))
     except ValueError:  # 2020-02-30 looks like a date and is none
         return text
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,11 +38,6 @@ def write_atomic(path: str | Path, content: str | bytes) -> Path:
     return target
 
 
-def append_line(path: str | Path, line: str) -> None:
-    """Append one line and return when it is on disk."""
-    append_lines(path, [line])
-
-
 def append_lines(path: str | Path, lines: list[str]) -> None:
     """Append lines in one write and return when they are on disk.
 
@@ -65,23 +61,51 @@ def append_lines(path: str | Path, lines: list[str]) -> None:
 
 @contextlib.contextmanager
 def lock(path: str | Path, timeout: float = 20.0) -> Iterator[None]:
-    """Hold the lock of a file (a lock file in the system's temporary folder, nothing beside the file itself)."""
-    import filelock
+    """Hold the lock of a file's folder, against every process and user of this machine; nothing is left beside the file."""
+    with (
+        _lock_folder(Path(path).resolve().parent, timeout)
+        if os.name == "posix"
+        else _lock_elsewhere(Path(path), timeout)
+    ):
+        yield
 
-    name = hashlib.sha256(os.fsencode(Path(path).resolve())).hexdigest()[:24]
-    folder = Path(tempfile.gettempdir()) / f"dcai-locks-{_user()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    guard = filelock.FileLock(folder / f"{name}.lock")
+
+@contextlib.contextmanager
+def _lock_folder(folder: Path, timeout: float) -> Iterator[None]:
+    import fcntl
+
+    handle, deadline = os.open(folder, os.O_RDONLY), time.monotonic() + timeout
     try:
-        guard.acquire(timeout=timeout)
-    except filelock.Timeout as error:
-        raise LockedError(
-            f"Another process has been writing to {path} for more than {timeout:g} s. Wait for it, or end it, and try again."
-        ) from error
-    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise _held(folder, timeout) from error
+                time.sleep(0.005)
         yield
     finally:
-        guard.release()
+        os.close(handle)  # gives the lock back
+
+
+@contextlib.contextmanager
+def _lock_elsewhere(path: Path, timeout: float) -> Iterator[None]:
+    """Windows cannot lock a folder: a lock file in the temporary folder stands for it."""
+    import filelock
+
+    name = hashlib.sha256(os.fsencode(path.resolve().parent)).hexdigest()[:24]
+    try:
+        with filelock.FileLock(Path(tempfile.gettempdir()) / f"dcai-{name}.lock", timeout=timeout):
+            yield
+    except filelock.Timeout as error:
+        raise _held(path.parent, timeout) from error
+
+
+def _held(folder: Path, timeout: float) -> LockedError:
+    return LockedError(
+        f"Another process has been writing to {folder} for more than {timeout:g} s. Wait for it, or end it, and try again."
+    )
 
 
 def sha256_of(path: str | Path) -> str:
@@ -97,10 +121,6 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
-
-
-def _user() -> str:
-    return str(os.getuid()) if hasattr(os, "getuid") else "user"
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -305,16 +305,6 @@ def read_frame(source: Any) -> pd.DataFrame:
     return native.to_pandas()
 
 
-def like_source(frame: pd.DataFrame, source: Any) -> Any:
-    """Return the frame as the kind of table that the source was."""
-    polars, arrow = sys.modules.get("polars"), sys.modules.get("pyarrow")
-    if polars is not None and isinstance(source, (polars.DataFrame, polars.LazyFrame)):
-        return polars.from_pandas(frame)
-    if arrow is not None and isinstance(source, arrow.Table):
-        return arrow.Table.from_pandas(frame, preserve_index=False)
-    return frame
-
-
 def read_file(path: Path) -> pd.DataFrame:
     """Read a CSV (any of the delimiters , ; tab |) or Parquet file, by its ending."""
     if not path.exists():
@@ -329,14 +319,21 @@ def read_file(path: Path) -> pd.DataFrame:
         raise InputError(f"{path.name!r} has the ending {path.suffix!r}. Expected .csv, .tsv, .txt or .parquet.")
     try:
         check_names(pd.Index(read_header(path)), repr(path.name))  # pandas would silently rename the second one
-        return pd.read_csv(path, sep=sniff_delimiter(path), encoding="utf-8-sig", low_memory=False)
+        with warnings.catch_warnings():
+            # Without this pandas takes surplus cells for an index, and every name stands over the wrong column.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(path, sep=sniff_delimiter(path), encoding="utf-8-sig", low_memory=False, index_col=False)
+    except pd.errors.ParserWarning as error:
+        raise InputError(
+            f"{path.name!r} has more cells in its records than names in its header. Give every column a name, or take out the surplus cells."
+        ) from error
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path.name!r} is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8 and try again."
         ) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
         raise InputError(
-            f"{path.name!r} cannot be read as CSV: {str(error).strip()}. Open it in a text editor and mend that line."
+            f"{path.name!r} cannot be read as CSV: {str(error).strip()}. Open it in a text editor and mend what it says."
         ) from error
 
 

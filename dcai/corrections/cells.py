@@ -8,33 +8,65 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.errors import InputError, shorten
 from dcai.base.fingerprints import canonical, plain
 
+# Integers below this are exact as floats.
+EXACT = 2**53
 
-def set_cells(column: pd.Series[Any], rows: np.ndarray[Any, Any], values: Sequence[object]) -> pd.Series[Any]:
-    """Return a column with some cells set, in the dtype that it had wherever that can hold the values."""
-    result = column.copy()
+
+def set_cells(column: pd.Series[Any], rows: npt.NDArray[np.intp], values: Sequence[object]) -> pd.Series[Any]:
+    """Return a column with some cells set, in the dtype that it had wherever that can hold the values.
+
+    Raises
+    ------
+    InputError
+        Where the column cannot take a value without harm to the others.
+    """
+    dtype = column.dtype
+    cells = [
+        _as_type(v, dtype.categories.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype, column) for v in values
+    ]
+    result = _widen(column, cells)
+    for row, cell in zip(rows, cells, strict=True):
+        try:
+            result.iloc[row] = pd.NaT if cell is None and pd.api.types.is_datetime64_any_dtype(dtype) else cell
+        except UnicodeEncodeError as error:  # a lone surrogate has no place in a column that Arrow holds
+            raise _cannot_take(column, cell) from error
+    return result
+
+
+def _widen(column: pd.Series[Any], cells: list[Any]) -> pd.Series[Any]:
+    """Copy a column into the nearest dtype that holds the new cells too."""
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        kind = dtype.categories.dtype
-        cells = [_as_type(v, kind, column) for v in values]
         new = [v for v in dict.fromkeys(cells) if v is not None and v not in dtype.categories]
-        result = result.cat.add_categories(new) if new else result
-    else:
-        cells = [_as_type(v, dtype, column) for v in values]
-        if any(v is None for v in cells) and pd.api.types.is_integer_dtype(dtype) and isinstance(dtype, np.dtype):
-            exact = bool((column.abs() < 2**53).all())
-            result = result.astype("float64" if exact else "Int64")
-        elif any(v is None for v in cells) and dtype == np.bool_:
-            result = result.astype("boolean")
-        elif pd.api.types.is_integer_dtype(dtype) and any(isinstance(v, float) and not v.is_integer() for v in cells):
-            result = result.astype("float64")
-    for row, cell in zip(rows, cells, strict=True):
-        result.iloc[row] = pd.NaT if cell is None and pd.api.types.is_datetime64_any_dtype(dtype) else cell
-    return result
+        return column.cat.add_categories(new) if new else column.copy()
+    if dtype == np.bool_ and any(v is None for v in cells):
+        return column.astype("boolean")
+    if not pd.api.types.is_integer_dtype(dtype):
+        return column.copy()
+    numbers = [v for v in cells if v is not None]
+    if any(isinstance(v, float) for v in numbers):
+        if not (column.abs() < EXACT).all():
+            raise _cannot_take(column, next(v for v in numbers if isinstance(v, float)))
+        return column.astype("float64")
+    limits = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
+    if any(not limits.min <= v <= limits.max for v in numbers):
+        return column.astype("Int64" if any(v is None for v in cells) else "int64")
+    if isinstance(dtype, np.dtype) and len(numbers) < len(cells):
+        return column.astype("float64" if (column.abs() < EXACT).all() else "Int64")
+    return column.copy()
+
+
+def _cannot_take(column: pd.Series[Any], value: object) -> InputError:
+    return InputError(
+        f"The column {shorten(repr(column.name), 60)} holds {column.dtype} and cannot take {shorten(repr(value), 60)}. "
+        "Convert the column to text first, or undo that correction."
+    )
 
 
 def _as_type(value: object, dtype: Any, column: pd.Series[Any]) -> Any:
@@ -42,23 +74,24 @@ def _as_type(value: object, dtype: Any, column: pd.Series[Any]) -> Any:
     if value is None:
         return None
     try:
-        if pd.api.types.is_bool_dtype(dtype):
-            return {"true": True, "false": False}[str(canonical(value))]
-        if pd.api.types.is_numeric_dtype(dtype):
-            number = value if isinstance(value, (int, float)) else float(str(value))
-            return int(number) if pd.api.types.is_integer_dtype(dtype) and float(number).is_integer() else number
-        if pd.api.types.is_datetime64_any_dtype(dtype):
-            return pd.Timestamp(str(value))
-        if isinstance(dtype, pd.StringDtype):
-            return str(value)
-    except (ValueError, KeyError) as error:
-        raise InputError(
-            f"The column {shorten(repr(column.name), 60)} holds {dtype} and cannot take {shorten(repr(value), 60)}. "
-            "Convert the column to text first, or undo that correction."
-        ) from error
-    if pd.api.types.is_object_dtype(dtype):
-        return _as_object(value, column)
-    return value
+        return _convert(value, dtype, column)
+    except (ValueError, KeyError, TypeError, OverflowError, decimal.InvalidOperation) as error:
+        raise _cannot_take(column, value) from error
+
+
+def _convert(value: object, dtype: Any, column: pd.Series[Any]) -> Any:
+    if pd.api.types.is_bool_dtype(dtype):
+        return {"true": True, "false": False}[str(canonical(value))]
+    if pd.api.types.is_numeric_dtype(dtype):
+        number = value if isinstance(value, (int, float)) else float(str(value))
+        return int(number) if pd.api.types.is_integer_dtype(dtype) and float(number).is_integer() else number
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        moment = pd.Timestamp(str(value))
+        zone = getattr(dtype, "tz", None)
+        return moment.tz_localize(zone) if zone is not None and moment.tz is None else moment
+    if isinstance(dtype, pd.StringDtype):
+        return str(value)
+    return _as_object(value, column) if pd.api.types.is_object_dtype(dtype) else value
 
 
 def _as_object(value: object, column: pd.Series[Any]) -> Any:

@@ -30,8 +30,10 @@ class Certificate:
     ----------
     size, reviewed, right : int
         Members of the group, those drawn and reviewed, and those of them for which the suggestion was right.
+    left : int
+        Members that are still undecided.
     wrong_at_most : int
-        Bound on the wrong suggestions among the members not reviewed.
+        Bound on the wrong suggestions among these.
     confidence : float
         Probability with which the bound holds, whenever the reviewer stops.
     required : float
@@ -41,37 +43,33 @@ class Certificate:
     size: int
     reviewed: int
     right: int
+    left: int
     wrong_at_most: int
     confidence: float = CONFIDENCE
     required: float = AT_LEAST
 
     @property
-    def remaining(self) -> int:
-        """Members that were not reviewed."""
-        return self.size - self.reviewed
-
-    @property
     def at_least(self) -> float:
-        """The least share of right suggestions among the remaining members, 0..1."""
-        return 1.0 if self.remaining == 0 else (self.remaining - self.wrong_at_most) / self.remaining
+        """The least share of right suggestions among the undecided members, 0..1."""
+        return 1.0 if self.left == 0 else (self.left - self.wrong_at_most) / self.left
 
     @property
     def valid(self) -> bool:
-        """Whether the remaining members may be accepted."""
-        return self.reviewed > 0 and self.remaining > 0 and self.at_least >= self.required
+        """Whether the undecided members may be accepted."""
+        return self.reviewed > 0 and self.left > 0 and self.at_least >= self.required
 
     @property
     def statement(self) -> str:
         """What is known, as a sentence."""
         share, sure = math.floor(100 * self.at_least), f"{100 * self.confidence:g} %"
-        if self.remaining == 0:
-            return f"All {self.size} were reviewed."
+        if self.left == 0:
+            return f"All {self.size} are decided."
         if self.valid:
-            return f"Accept {self.remaining} more: at least {share} % right at {sure} confidence; expect at most {self.wrong_at_most} wrong."
+            return f"Accept {self.left} more: at least {share} % right at {sure} confidence; expect at most {self.wrong_at_most} wrong."
         if self.reviewed == 0:
             return f"Locked until some of its {self.size} members, drawn at random, were reviewed."
         return (
-            f"Locked: {self.right} of {self.reviewed} random members were right, so at least {share} % of the other {self.remaining} are, "
+            f"Locked: {self.right} of {self.reviewed} random members were right, so at least {share} % of the other {self.left} are, "
             f"at {sure} confidence; {100 * self.required:g} % is needed. Review more random members."
         )
 
@@ -110,9 +108,17 @@ def bound_right(size: int, reviewed: int, right: int, confidence: float = CONFID
 
 
 def certify(
-    size: int, reviewed: int, right: int, *, confidence: float = CONFIDENCE, required: float = AT_LEAST
+    size: int,
+    reviewed: int,
+    right: int,
+    *,
+    left: int | None = None,
+    confidence: float = CONFIDENCE,
+    required: float = AT_LEAST,
 ) -> Certificate:
     """Make the certificate of a group from the outcomes of its randomly drawn members.
+
+    `left` counts the members that are still undecided; default all but the reviewed ones.
 
     Examples
     --------
@@ -120,4 +126,6 @@ def certify(
     True
     """
     least = bound_right(size, reviewed, right, confidence)
-    return Certificate(size, reviewed, right, (size - reviewed) - (least - right), confidence, required)
+    undecided = size - reviewed if left is None else left
+    wrong = min((size - reviewed) - (least - right), undecided)
+    return Certificate(size, reviewed, right, undecided, wrong, confidence, required)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Hashable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -14,18 +14,44 @@ from dcai.corrections.matching import column_digest, locate, read_columns
 from dcai.corrections.slots import Place
 from dcai.corrections.standing import CHANGING, find_disputed, find_standing, key_text
 
-CHECK_COLUMNS = ["id", "verdict", "key", "row", "part", "column", "given", "value", "current", "status", "why", "by"]
+CHECK_COLUMNS = [
+    "id",
+    "verdict",
+    "key",
+    "row",
+    "part",
+    "column",
+    "given",
+    "value",
+    "current",
+    "status",
+    "why",
+    "by",
+    "changes",
+    "becomes",
+]
 _APPLIED = "The cell holds the new value already."
 _FITS = "The cell holds the value that was reviewed."
 
 
 def check_corrections(corrections: Sequence[Correction], frame: pd.DataFrame) -> pd.DataFrame:
     """Hold every standing correction against a frame; the columns are those of `CorrectionLog.check`."""
-    return _Checker(corrections, frame).table()
+    return Checker(corrections, frame).table()
 
 
-class _Checker:
-    """Holds the standing corrections of one log against one frame."""
+def find_misfits(checks: pd.DataFrame, *, keyed: bool) -> pd.DataFrame:
+    """Return the checks that forbid to apply a log: changes that are stale or disputed or, without a key, absent."""
+    changing = checks["verdict"].isin(CHANGING)
+    wrong = ["stale", "disputed"] if keyed else ["stale", "disputed", "absent"]
+    return checks[changing & checks["status"].isin(wrong)]
+
+
+class Checker:
+    """Holds the standing corrections of one log against one frame.
+
+    `sources` maps the rows and columns in which corrections of the log stand already to the values of the source data
+    that they replaced.
+    """
 
     def __init__(self, corrections: Sequence[Correction], frame: pd.DataFrame) -> None:
         self.frame = frame
@@ -35,14 +61,7 @@ class _Checker:
         self.disputed = find_disputed(self.standing, self._row_of)
         self.excluded = {self._row_of(c) for c in self.standing if c.verdict == "exclude"}
         self.columns = read_columns(corrections)
-        self.earlier: dict[Hashable, set[Scalar]] = defaultdict(set)
-        for line in corrections:
-            if line.verdict in ("relabel", "edit") and not isinstance(line.value, list):
-                self.earlier[self._row_of(line), line.part, line.column].add(line.value)
-        self.changes: dict[Hashable, list[Correction]] = defaultdict(list)
-        for line in self.standing:
-            if line.verdict in ("relabel", "edit"):
-                self.changes[self._row_of(line)].append(line)
+        self.sources = self._find_sources(corrections)
         self.hashes: dict[str, Hashes] = {}
         absent = {str(c.column) for c in self.standing if c.column is not None} - set(map(str, frame.columns))
         if absent:
@@ -55,7 +74,26 @@ class _Checker:
         row = self.places[key_text(line.key)].row
         return key_text(line.key) if row is None else row
 
+    def _find_sources(self, corrections: Sequence[Correction]) -> dict[int, dict[str, Scalar]]:
+        lines: dict[tuple[int, str], list[Correction]] = defaultdict(list)
+        for line in sorted(corrections, key=lambda c: c.id):
+            row = self._row_of(line)
+            if line.verdict in ("relabel", "edit") and isinstance(row, int) and line.column in self.frame.columns:
+                lines[row, str(line.column)].append(line)
+        sources: dict[int, dict[str, Scalar]] = defaultdict(dict)
+        for (row, column), known in lines.items():
+            current = canonical(self.frame[column].iloc[row])
+            for line in known:
+                if not isinstance(line.value, list) and canonical(line.value) == current != canonical(line.given):
+                    sources[row][column] = line.given
+        return dict(sources)
+
+    def _is_corrected(self, line: Correction, row: int | None) -> bool:
+        """Whether the cell of a line holds what an earlier decision wrote."""
+        return row is not None and line.column in self.sources.get(row, {})
+
     def table(self) -> pd.DataFrame:
+        """Judge every standing correction."""
         rows: list[dict[str, object]] = []
         for line in self.standing:
             place = self.places[key_text(line.key)]
@@ -63,6 +101,7 @@ class _Checker:
             if place.row is not None and line.column is not None:
                 current = plain(self.frame[line.column].iloc[place.row])
             status, why = self._judge(line, place, current)
+            takes_back = status == "fits" and line.verdict not in CHANGING and self._is_corrected(line, place.row)
             rows.append(
                 {
                     "id": line.id,
@@ -77,11 +116,13 @@ class _Checker:
                     "status": status,
                     "why": why,
                     "by": line.by,
+                    "changes": takes_back or (status == "fits" and line.verdict in CHANGING),
+                    "becomes": line.given if takes_back else line.value,
                 }
             )
         # Built as objects: a missing value stays None, and 3 stays an integer.
         table = pd.DataFrame({name: pd.Series([r[name] for r in rows], dtype=object) for name in CHECK_COLUMNS})
-        return table.astype({"row": int})
+        return table.astype({"row": int, "changes": bool})
 
     def _judge(self, line: Correction, place: Place, current: Scalar) -> tuple[Fit, str]:
         if line.id in self.disputed:
@@ -95,7 +136,9 @@ class _Checker:
         if line.column is None:
             return self._judge_row(line, place.row)
         if line.verdict in CHANGING:
-            return judge_cell(line, current, self.earlier[self._row_of(line), line.part, line.column])
+            return judge_cell(line, current, corrected=self._is_corrected(line, place.row))
+        if self._is_corrected(line, place.row):
+            return "fits", "The cell holds an earlier correction of this log, which this decision takes back."
         if same(current, line.given) or canonical(current) == canonical(line.given):
             return "fits", "The cell holds the value that was judged."
         return (
@@ -113,19 +156,19 @@ class _Checker:
             names = [*columns.identity, *([columns.label] if columns.label in self.frame.columns else [])]
             self.hashes[digest] = hash_rows(self.frame, [str(n) for n in names])
         now = tuple(int(lane) for lane in self.hashes[digest][row])
-        for other in self.changes[row]:
-            column = str(other.column)
-            now = add_hashes((now[0], now[1]), hash_cell(column, canonical(self.frame[column].iloc[row])), -1)
-            now = add_hashes(now, hash_cell(column, canonical(other.given)))
+        for column, given in self.sources.get(row, {}).items():
+            if column in {*columns.identity, columns.label}:
+                now = add_hashes((now[0], now[1]), hash_cell(column, canonical(self.frame[column].iloc[row])), -1)
+                now = add_hashes(now, hash_cell(column, canonical(given)))
         if (now[0], now[1]) == from_hex(line.row):
             return "fits", "The row is as it was when it was judged."
         return "stale", "The row has changed since it was judged."
 
 
-def judge_cell(line: Correction, current: Scalar, earlier: Container[Scalar] = ()) -> tuple[Fit, str]:
+def judge_cell(line: Correction, current: Scalar, *, corrected: bool = False) -> tuple[Fit, str]:
     """Hold one cell's correction against the value that the cell has now; equal text decides before equal meaning.
 
-    `earlier` are values that former decisions gave the cell: data to which those were applied is no stranger's.
+    `corrected` says that the cell holds what an earlier decision wrote: such data is no stranger's.
     """
     value = line.value if not isinstance(line.value, list) else None
     if same(current, value):
@@ -134,7 +177,7 @@ def judge_cell(line: Correction, current: Scalar, earlier: Container[Scalar] = (
         return "fits", _FITS
     if canonical(current) == canonical(value):
         return "applied", _APPLIED
-    if current in earlier:
+    if corrected:
         return "fits", "The cell holds an earlier correction of this log."
     return (
         "stale",

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from dcai.base import store
 from dcai.base.errors import InputError
 from dcai.base.table import read_file, sniff_delimiter
-from dcai.corrections.cells import set_cells
+from dcai.corrections.arrow import change_table
 from dcai.corrections.log import CorrectionLog, Plan
 
 PARQUET = (".parquet", ".pq")
@@ -39,7 +38,7 @@ def apply_to_file(source: Path, log: CorrectionLog, out: Path, *, stale: Literal
     Parameters
     ----------
     source, out : Path
-        The file, and where the copy goes (written whole or not at all; both may be the same file).
+        The file, and where the copy goes (written whole or not at all).
     log : CorrectionLog
         The corrections.
     stale : {"raise", "skip"}, default "raise"
@@ -58,6 +57,10 @@ def apply_to_file(source: Path, log: CorrectionLog, out: Path, *, stale: Literal
     if kinds[0] != kinds[1] or not kinds[1]:
         raise InputError(
             f"The output {out.name!r} must be of the same kind as {source.name!r}: the corrected file keeps every untouched cell as it is."
+        )
+    if source.resolve() == out.resolve():
+        raise InputError(
+            f"The output is the source {source.name!r} itself. Corrections are replayed on the source data, so it must stay: name another file."
         )
     frame = read_file(source)  # says clearly what is wrong with the file, before it is taken apart
     plan, content = _patch_parquet(source, frame, log, stale) if kinds[0] == PARQUET else _patch_csv(source, log, stale)
@@ -86,26 +89,27 @@ def _patch_csv(source: Path, log: CorrectionLog, stale: Literal["raise", "skip"]
     delimiter = sniff_delimiter(source)
     records = split_records(text.removeprefix(_BOM), delimiter)
     head = next(i for i, r in enumerate(records) if not _is_blank(r))
-    names = [unquote(f) for f in records[head].fields]
+    # A column without a name is called as pandas calls it, and a record with too few cells is filled up as pandas does.
+    names = [unquote(f) or f"Unnamed: {j}" for j, f in enumerate(records[head].fields)]
     places = [i for i in range(head + 1, len(records)) if not _is_blank(records[i])]
-    ragged = next((i for i in places if len(records[i].fields) != len(names)), None)
-    if ragged is not None:
-        raise InputError(
-            f"{source.name!r} has {len(records[ragged].fields)} cells in record {ragged} and {len(names)} columns. Give every record the same cells."
-        )
-    frame = pd.DataFrame({n: [unquote(records[i].fields[j]) for i in places] for j, n in enumerate(names)}, dtype=str)
+    frame = pd.DataFrame({n: [_cell(records[i], j) for i in places] for j, n in enumerate(names)}, dtype=str)
     plan = log.plan(frame, stale=stale)
     column_of = {name: j for j, name in enumerate(names)}
     for row, column, value in plan.edits.itertuples(index=False):
-        fields = records[places[row]].fields
-        fields[column_of[column]] = quote(value, fields[column_of[column]], delimiter)
+        fields, place = records[places[row]].fields, column_of[column]
+        fields.extend([""] * (place + 1 - len(fields)))
+        fields[place] = quote(value, fields[place], delimiter, alone=len(names) == 1)
     dropped = {places[row] for row in plan.dropped}
     kept = [r for i, r in enumerate(records) if i not in dropped]
     return plan, (mark + "".join(delimiter.join(r.fields) + r.end for r in kept)).encode("utf-8")
 
 
 def _is_blank(record: _Record) -> bool:
-    return record.fields == [""]
+    return len(record.fields) == 1 and not record.fields[0].strip()
+
+
+def _cell(record: _Record, place: int) -> str:
+    return unquote(record.fields[place]) if place < len(record.fields) else ""
 
 
 def split_records(text: str, delimiter: str) -> list[_Record]:
@@ -140,9 +144,14 @@ def unquote(field: str) -> str:
     return field
 
 
-def quote(value: object, old: str, delimiter: str) -> str:
-    """Write a value as a field: in quotes where it needs them, or where the old one had them."""
+def quote(value: object, old: str, delimiter: str, *, alone: bool = False) -> str:
+    """Write a value as a field: in quotes where it needs them, or where the old one had them.
+
+    An empty field that stands alone in its record needs them too: an empty line would be no record.
+    """
     text = "" if value is None else str(value)
+    if alone and not text.strip():
+        return f'"{text}"'
     needs = any(c in text for c in (delimiter, '"', "\r", "\n")) or text != text.strip()
     return '"' + text.replace('"', '""') + '"' if needs or old.startswith('"') else text
 
@@ -153,25 +162,11 @@ def quote(value: object, old: str, delimiter: str) -> str:
 def _patch_parquet(
     source: Path, frame: pd.DataFrame, log: CorrectionLog, stale: Literal["raise", "skip"]
 ) -> tuple[Plan, bytes]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pq.read_table(source)
     plan = log.plan(frame, stale=stale)
-    for column, cells in plan.edits.groupby("column", sort=False):
-        at = table.column_names.index(str(column))
-        changed = set_cells(frame[str(column)], cells["row"].to_numpy(np.intp), list(cells["value"]))
-        try:
-            array = pa.array(changed, type=table.schema.field(at).type, from_pandas=True)
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise InputError(
-                f"The column {column!r} holds {table.schema.field(at).type} and cannot take the corrected values: {error}."
-            ) from error
-        table = table.set_column(at, table.schema.field(at), array)
-    if len(plan.dropped):
-        keep = np.ones(len(frame), dtype=bool)
-        keep[plan.dropped] = False
-        table = table.filter(pa.array(keep))
+    changed = change_table(table, {name: i for i, name in enumerate(table.column_names)}, plan.edits, plan.dropped)
     buffer = io.BytesIO()
-    pq.write_table(table, buffer)
+    pq.write_table(changed, buffer)
     return plan, buffer.getvalue()

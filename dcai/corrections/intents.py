@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, cast, get_args
 
+import numpy as np
 import pandas as pd
 
 from dcai.base.errors import InputError, shorten
 from dcai.base.fingerprints import canonical, plain
 from dcai.base.records import Scalar, Verdict
 from dcai.base.table import Table
+from dcai.corrections.cells import set_cells
 
 VERDICTS = tuple(v for v in get_args(Verdict) if v != "undo")
 _SEVERAL = 2
@@ -74,11 +77,22 @@ def check_value(
     if isinstance(value, (list, tuple, dict, set)):
         raise InputError.wrong_value("value", "decide", "one value", value)
     if verdict == "edit":
-        return _as_cell(table, plain(value), str(column))
+        return _fit_cell(table, _as_cell(table, plain(value), str(column)), str(column))
     chosen = suggested if value is None else plain(value)
     if chosen is None:
         raise InputError("The verdict 'relabel' needs a value: this finding suggests none. Pass value=.")
-    return _as_class(table, chosen) if about_label else _as_cell(table, chosen, str(column))
+    return (
+        _as_class(table, chosen) if about_label else _fit_cell(table, _as_cell(table, chosen, str(column)), str(column))
+    )
+
+
+def _fit_cell(table: Table, value: Scalar, column: str) -> Scalar:
+    """Refuse a value that the column could not take when the log is applied."""
+    cells = table.frame[column]
+    # Only a fraction among integers depends on the other cells; else one row shows what the column takes.
+    fraction = isinstance(value, float) and pd.api.types.is_integer_dtype(cells.dtype)
+    set_cells(cells if fraction else cells.iloc[:1], np.array([0]), [value])
+    return value
 
 
 def _as_class(table: Table, value: Any) -> Scalar:
@@ -97,12 +111,14 @@ def _as_cell(table: Table, value: Scalar, column: str) -> Scalar:
         return value
     if isinstance(value, (int, float)):
         return value
+    if re.fullmatch(r"[+-]?[0-9]{1,20}", value.strip()):
+        return int(value)  # a float would lose digits above 2**53
     try:
-        if re.fullmatch(r"[+-]?[0-9]+", value.strip()):
-            return int(value)  # a float would lose digits above 2**53
         number = float(value)
-    except ValueError as error:
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
         raise InputError(
             f"The column {shorten(column, 60)!r} holds numbers. Got {shorten(repr(value), 60)}; leave the value empty to mark it as missing."
-        ) from error
+        )
     return int(number) if number.is_integer() else number

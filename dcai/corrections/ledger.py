@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from dcai.base.errors import InputError, LogError, shorten
-from dcai.base.fingerprints import add_hashes, from_hex, to_hex
+from dcai.base.fingerprints import add_hashes, canonical, from_hex, hash_cell, to_hex
 from dcai.base.records import FINGERPRINT, Correction, Key, Scalar
 from dcai.base.table import Table, mark_twin
+from dcai.corrections.checks import Checker
 from dcai.corrections.log import CorrectionLog
 from dcai.corrections.matching import column_digest, key_names, locate, read_columns
 from dcai.corrections.slots import LABEL_DIGITS, SEEN, Columns, Place, Slot, parse_slot
@@ -61,38 +62,33 @@ class Ledger:
     def _index(self) -> None:
         corrections, frame = self.log.corrections, self.table.frame
         places = locate(corrections, frame)
-        written = {key_text(c.key): c.row for c in corrections}
         declared = read_columns(corrections)
+        self._sources = Checker(corrections, frame).sources
         self._names = SourceNames(self.table, corrections, places, self.columns.digest)
         self._row_of: dict[str, int] = {}
         self._source: dict[int, tuple[Key, str]] = {}
         for text, place in places.items():
             if place.row is not None:
                 self._row_of[text] = place.row
-                self._source[place.row] = self._name_source(text, place, written.get(text), declared)
+                self._source[place.row] = self._name_source(text, place, declared)
         self._decisions: dict[int, list[Correction]] = defaultdict(list)
         for line in corrections:
             if key_text(line.key) in self._row_of:
                 self._decisions[self._row_of[key_text(line.key)]].append(line)
         self._standing = {row: len(find_standing(lines)) for row, lines in self._decisions.items()}
         self._changed = set(self._decisions)
-        checks = self.log.check(frame)
-        applied = checks[(checks["status"] == "applied") & (checks["row"] >= 0) & checks["column"].notna()]
-        self._given: dict[tuple[int, str], Scalar] = {
-            (row, column): given
-            for row, column, given in zip(applied["row"], applied["column"], applied["given"], strict=True)
-        }
 
-    def _name_source(
-        self, text: str, place: Place, written: str | None, declared: dict[str, Columns]
-    ) -> tuple[Key, str]:
+    def _name_source(self, text: str, place: Place, declared: dict[str, Columns]) -> tuple[Key, str]:
         """The key and the row hash that a row of the frame has in the source data."""
         assert place.row is not None
         if self.table.key:
-            return self.table.keys[place.row], written or ""
-        if written is None:  # a twin of a row in the log: its label is still that of the source
-            written = _row_text(from_hex(text), self._label_lanes(place.row), declared[place.digest])
-        return {FINGERPRINT: text}, written
+            return self.table.keys[place.row], self._row_text(place.row)
+        columns = declared[place.digest]
+        source = self._sources.get(place.row, {})
+        label = self._label_lanes(place.row)
+        if columns.label in source:
+            label = hash_cell(str(columns.label), canonical(source[str(columns.label)]))
+        return {FINGERPRINT: text}, _row_text(from_hex(text), label, columns)
 
     def _label_lanes(self, row: int) -> tuple[int, int]:
         one, two = self.table.label_hashes[row].tolist()
@@ -106,15 +102,20 @@ class Ledger:
         return key, self._row_text(row)
 
     def _row_text(self, row: int) -> str:
+        """The row hash in the source data: where a correction is applied already, with the value that it replaced."""
         one, two = self.table.row_hashes[row].tolist()
-        return _row_text((one, two), self._label_lanes(row), self.columns)
+        lanes = add_hashes((one, two), self._label_lanes(row))
+        for column, given in self._sources.get(row, {}).items():
+            lanes = add_hashes(lanes, hash_cell(column, canonical(self.table.cell(row, column))), -1)
+            lanes = add_hashes(lanes, hash_cell(column, canonical(given)))
+        return f"{to_hex(lanes)}:{self.columns.digest}"
 
     def seen_as(self, row: int) -> str | None:
         """Return the fingerprint that a row has now, where corrections made it another one than in the source data."""
         if self.table.key:
             return None
         now = self.table.fingerprints[row]
-        if self.identify(row) == ({FINGERPRINT: now}, self._row_text(row)):
+        if self.identify(row)[0] == {FINGERPRINT: now} and not self._sources.get(row):
             return None
         base, label = to_hex(self.table.row_hashes[row].tolist()), to_hex(self._label_lanes(row))[:LABEL_DIGITS]
         alike = np.all(self.table.row_hashes == self.table.row_hashes[row], axis=1)
@@ -124,7 +125,11 @@ class Ledger:
 
     def given(self, row: int, column: str) -> Scalar:
         """Return the value in the source data: where a correction is applied already, the one that it replaced."""
-        return self._given.get((row, column), self.table.cell(row, column))
+        return self._sources.get(row, {}).get(column, self.table.cell(row, column))
+
+    def is_corrected(self, row: int, column: str | None) -> bool:
+        """Whether a cell holds what a correction of the log wrote, and not what the source data says."""
+        return column in self._sources.get(row, {})
 
     def row_of(self, correction: Correction) -> int | None:
         """Return the row of the table that a line speaks of."""
@@ -143,7 +148,7 @@ class Ledger:
         """Write decisions about rows (None: not in this table); they are on disk when this returns."""
         before = len(self.log)
         self.log = self.log.append(*drafts)
-        added = list(self.log.corrections[-len(drafts) :])
+        added = list(self.log.corrections[len(self.log) - len(drafts) :])
         if len(self.log) != before + len(drafts):  # another process has decided meanwhile
             self._index()
             return added

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,13 @@ import pandas as pd
 from dcai.base import store
 from dcai.base.errors import InputError, LogError, StaleError, shorten
 from dcai.base.records import FINGERPRINT, Correction
-from dcai.base.table import like_source, name_columns, read_frame
+from dcai.base.table import name_columns, read_frame
+from dcai.corrections.arrow import change_table
 from dcai.corrections.cells import set_cells
-from dcai.corrections.checks import check_corrections
+from dcai.corrections.checks import check_corrections, find_misfits
 from dcai.corrections.lines import VERSION, next_time, read_lines, sign, write_line
 from dcai.corrections.matching import column_digest, key_names, locate
-from dcai.corrections.standing import CHANGING, find_standing, key_text
+from dcai.corrections.standing import find_standing, key_text
 
 ATTRIBUTES = "# Both sides of a merge are kept: a line is a decision, and time settles which one stands.\n*.jsonl merge=union text eol=lf\n"
 _TOLD = 3
@@ -63,6 +65,7 @@ class CorrectionLog:
     corrections: tuple[Correction, ...] = ()
     torn: bytes = b""
     size: int = 0
+    stamp: tuple[int, int, int] = (0, 0, 0)
 
     # ------------------------------------------------------------ read and write
 
@@ -84,13 +87,14 @@ class CorrectionLog:
             error: it is left out, and reported in `torn` and as a warning of the logger ``dcai``.
         """
         target = Path(path)
+        stamp = _stamp(target)
         text = read_lines(target)
         if text.torn:
             logger.warning(
                 "The last line of %s was not written to its end (%d bytes); that decision was never confirmed and does not count.",
                 target, len(text.torn),
             )  # fmt: skip
-        log = cls(target, text.corrections, text.torn, text.size)
+        log = cls(target, text.corrections, text.torn, text.size, stamp)
         log.check_lines()
         return log
 
@@ -152,7 +156,7 @@ class CorrectionLog:
                 log.mend_tail()
                 self._write_attributes()
                 store.append_lines(self.path, [write_line(c) for c in added])
-                return dataclasses.replace(grown, size=self.path.stat().st_size)
+                return dataclasses.replace(grown, size=self.path.stat().st_size, stamp=_stamp(self.path))
         except OSError as error:
             raise LogError(
                 f"The decision could not be saved to {str(self.path)!r}: {error.strerror or error}. Nothing was written; free space or rights and decide again."
@@ -162,7 +166,7 @@ class CorrectionLog:
         """Read what others have appended since."""
         if not self.path.exists():
             return CorrectionLog(self.path)
-        if self.path.stat().st_size == self.size and not self.torn:
+        if _stamp(self.path) == self.stamp and not self.torn:
             return self
         return CorrectionLog.read(self.path)
 
@@ -202,7 +206,8 @@ class CorrectionLog:
                 # The line that named the columns may have gone; the first one that stays names them.
                 columns, label = declared.pop(column_digest(line), (None, None))
                 kept.append(dataclasses.replace(line, columns=columns, label=label))
-        return dataclasses.replace(self, corrections=tuple(kept))
+        # Without its stamp, a later `append` reads the whole log anew.
+        return dataclasses.replace(self, corrections=tuple(kept), stamp=(0, 0, 0))
 
     # ------------------------------------------------------------ ask
 
@@ -266,9 +271,9 @@ class CorrectionLog:
         Returns
         -------
         pandas.DataFrame or the kind of table given
-            Index, row order, column order and dtypes are kept; excluded rows are left out. A column's dtype changes
-            only where it cannot hold a new value (a category is added; an integer column that becomes empty somewhere
-            turns to float64).
+            Index, row order, column order and dtypes are kept; excluded rows are left out. In pandas a column's dtype
+            changes only where it cannot hold a new value (a category is added; an integer column that becomes empty
+            somewhere turns to float64). In polars and pyarrow no column changes that no correction touches.
 
         Raises
         ------
@@ -280,6 +285,10 @@ class CorrectionLog:
         source = read_frame(frame)
         data = _rename(name_columns(source, "CorrectionLog.apply"), rename)
         plan = self.plan(data, stale=stale)
+        if not isinstance(frame, (pd.DataFrame, str, os.PathLike)):
+            return change_table(
+                frame, {str(data.columns[i]): i for i in range(data.shape[1])}, plan.edits, plan.dropped
+            )
         result = data.copy(deep=False)
         for column, cells in plan.edits.groupby("column", sort=False):
             result[str(column)] = set_cells(data[str(column)], cells["row"].to_numpy(np.intp), list(cells["value"]))
@@ -288,7 +297,7 @@ class CorrectionLog:
             keep[plan.dropped] = False
             result = result[keep]
         result.columns = source.columns
-        return like_source(result, frame)
+        return result
 
     def plan(self, frame: pd.DataFrame, *, stale: Literal["raise", "skip"] = "raise") -> Plan:
         """Return what `apply` would change in a frame with text column names, without changing it."""
@@ -297,18 +306,17 @@ class CorrectionLog:
         checks = check_corrections(self.corrections, frame)
         if stale == "raise":
             self._refuse_misfits(checks)
-        fitting = checks["status"] == "fits"
-        edits = checks.loc[fitting & checks["verdict"].isin(["relabel", "edit"]), ["row", "column", "value"]]
-        dropped = checks.loc[fitting & (checks["verdict"] == "exclude"), "row"].to_numpy(np.intp)
+        cells = checks[checks["changes"] & (checks["verdict"] != "exclude")]
+        edits = pd.DataFrame({"row": cells["row"], "column": cells["column"], "value": cells["becomes"]})
+        dropped = checks.loc[checks["changes"] & (checks["verdict"] == "exclude"), "row"].to_numpy(np.intp)
         return Plan(edits, np.unique(dropped), checks)
 
+    def misfits(self, checks: pd.DataFrame) -> pd.DataFrame:
+        """Return those checks that make `apply` refuse: stale, disputed and, without a key, absent changes."""
+        return find_misfits(checks, keyed=key_names(self.corrections) != (FINGERPRINT,))
+
     def _refuse_misfits(self, checks: pd.DataFrame) -> None:
-        keyed = key_names(self.corrections) != (FINGERPRINT,)
-        changes = checks["verdict"].isin(CHANGING)
-        wrong = checks[
-            (changes & checks["status"].isin(["stale", "disputed"]))
-            | (changes & (checks["status"] == "absent") & (not keyed))
-        ]
+        wrong = self.misfits(checks)
         if not len(wrong):
             return
         counts = ", ".join(f"{n} {status}" for status, n in wrong["status"].value_counts().items())
@@ -326,6 +334,15 @@ class CorrectionLog:
         checks = self.check(frame)
         good = checks[checks["status"].isin(["fits", "applied"]) & (checks["row"] >= 0)]
         return good[["row", "column", "verdict", "value"]].reset_index(drop=True)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """Tell one state of a file from another: its inode, its time and its size; zeros where there is none."""
+    try:
+        about = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return about.st_ino, about.st_mtime_ns, about.st_size
 
 
 def _rename(frame: pd.DataFrame, rename: Mapping[str, str] | None) -> pd.DataFrame:

@@ -49,6 +49,7 @@ def locate(corrections: Sequence[Correction], frame: pd.DataFrame) -> dict[str, 
     if names == (FINGERPRINT,):
         return _locate_fingerprints(corrections, frame)
     _require(names, frame, "key columns")
+    _refuse_stranger(corrections, frame)
     check_key(frame, names)
     texts = [canonicals(frame[name]) for name in names]
     rows = {cells: row for row, cells in enumerate(zip(*texts, strict=True))}
@@ -63,6 +64,15 @@ def _require(names: Iterable[str], frame: pd.DataFrame, what: str) -> None:
             f"The log belongs to data with the {what} {shorten(', '.join(map(repr, names)), 200)}; this data lacks "
             f"{shorten(', '.join(map(repr, lacking)), 200)}. Give the data that was reviewed, or rename={{old: new}} where columns were renamed."
         )
+
+
+def _refuse_stranger(corrections: Sequence[Correction], frame: pd.DataFrame) -> None:
+    """Refuse a frame that shares the key and little else: keys like 1, 2, 3 occur in every table."""
+    known = list(read_columns(corrections).values())
+    here = set(map(str, frame.columns))
+    if known and not any(2 * len(here & set(c.identity)) > len(c.identity) for c in known):
+        nearest = max(known, key=lambda c: len(here & set(c.identity)))
+        _require(nearest.identity, frame, "columns")
 
 
 def _locate_fingerprints(corrections: Sequence[Correction], frame: pd.DataFrame) -> dict[str, Place]:

@@ -8,7 +8,7 @@ import threading
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -123,6 +123,8 @@ class Review:
         value: Any = None,
         column: str | None = None,
         note: str = "",
+        *,
+        resolves: Sequence[str] = (),
     ) -> Correction:
         """Decide about a finding, or about any row; the correction is on disk when this returns.
 
@@ -133,7 +135,8 @@ class Review:
         verdict : {"keep", "relabel", "edit", "exclude", "ambiguous", "unsure"}
             `keep`: the given value is right (without a column: the whole row is, as it stands or as edited);
             `relabel`: one value is right; `edit`: a cell's new value; `exclude`: drop the row; `ambiguous`: several
-            values are right; `unsure`: needs an expert.
+            values are right; `unsure`: needs an expert. Where the data holds a correction already, `keep` confirms
+            the corrected value, and the line says `relabel` or `edit` again.
         value : scalar or list, optional
             The new value of `relabel` (default: the finding's suggestion) and `edit` (None empties the cell); the
             list of right values of `ambiguous`.
@@ -141,6 +144,8 @@ class Review:
             The column that is decided; default the finding's, or the label for `relabel` and `ambiguous`.
         note : str
             A remark for later readers.
+        resolves : sequence of str
+            The ids of disputed corrections that this decision settles.
 
         Returns
         -------
@@ -156,6 +161,10 @@ class Review:
         """
         with self._lock:
             draft, row = self._draft(finding_or_row, verdict, value, column, note)
+            if resolves:
+                for name in resolves:
+                    self._ledger.find_active(name)  # refuses what is not there
+                draft = replace(draft, resolves=list(resolves))
             return self._append([draft], [row])[0]
 
     def _append(self, drafts: list[Correction], rows: Sequence[int | None]) -> list[Correction]:
@@ -182,6 +191,8 @@ class Review:
         found = self._find(target) if isinstance(target, str) else None
         row = check_row(self.table, target if found is None else int(found["row"]))
         column = choose_column(self.table, checked, column, None if found is None else self._column_of(str(target)))
+        if checked == "keep" and value is None and column is not None and self._ledger.is_corrected(row, column):
+            checked, value = ("relabel" if column == self.table.label else "edit"), self.table.cell(row, column)
         suggested = None if found is None else plain(found["suggested"])
         part = None if found is None else plain(found["part"])
         because = (
@@ -295,7 +306,8 @@ class Review:
         name = self._groups.group_of.get(finding)
         if name is None:
             return None
-        members, proof = self._groups.named(name), self.certificate(name)
+        with self._lock:
+            members, proof = self._groups.named(name), self.certificate(name)
         given, suggested = (shorten(str(plain(found[c])), 40) or "(empty)" for c in ("given", "suggested"))
         decided = sum(self._groups.group_of.get(f) == name for f in self._verdicts)
         return Group(name, f"{given} → {suggested}", len(members), decided, proof.valid, proof.statement)
@@ -306,14 +318,16 @@ class Review:
 
     def certificate(self, group: Group | str) -> Certificate:
         """Return what the randomly drawn and reviewed members prove about the rest of the group."""
-        members, right, reviewed = self._members(group), 0, 0
-        for name in members:
-            line = self.decision_about(name)
-            if line is None or "certificate" in line.why:
-                break
-            reviewed += 1
-            right += self._took_suggestion(name, line)
-        return certify(len(members), reviewed, right)
+        with self._lock:
+            members, right, reviewed = self._members(group), 0, 0
+            for name in members:
+                line = self.decision_about(name)
+                if line is None or "certificate" in line.why:
+                    break
+                reviewed += 1
+                right += self._took_suggestion(name, line)
+            open_ones = sum(name not in self._verdicts for name in members)
+            return certify(len(members), reviewed, right, left=open_ones)
 
     def _members(self, group: Group | str) -> list[str]:
         return self._groups.named(group.group if isinstance(group, Group) else group)

@@ -105,4 +105,5 @@ def _outcome(line: Correction) -> Hashable:
 
 def _tell(lines: list[Correction]) -> str:
     told = "; ".join(f"{c.by}: {c.verdict}" + (f" {c.value!r}" if c.value is not None else "") for c in lines[:4])
-    return f"Reviewers disagree ({told}). Settle it with a decision that names them in `resolves`."
+    ids = ", ".join(repr(c.id) for c in lines)
+    return f"Reviewers disagree ({told}). Settle it: review.decide(row, verdict, ..., resolves=[{ids}])."

@@ -48,12 +48,16 @@ def apply(file: Path, log: Path, out: Path, stale: Literal["raise", "skip"], *, 
 @click.argument("log", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a correction.")
 def check(file: Path, log: Path, *, as_json: bool) -> None:
-    """Say of each standing correction of LOG whether it fits FILE, is applied, stale, absent or disputed."""
+    """Say of each standing correction of LOG whether it fits FILE, is applied, stale, absent or disputed.
+
+    The exit code is 4 where `dcai apply` would refuse.
+    """
     from dcai.base.display import show_text
     from dcai.base.table import read_file
     from dcai.corrections.log import CorrectionLog
 
-    checks = CorrectionLog.read(log).check(read_file(file))
+    corrections = CorrectionLog.read(log)
+    checks = corrections.check(read_file(file))
     for line in checks.to_dict("records"):
         if as_json:
             click.echo(json.dumps(line, ensure_ascii=False))
@@ -65,5 +69,5 @@ def check(file: Path, log: Path, *, as_json: bool) -> None:
     if not as_json:
         counts = ", ".join(f"{n} {s}" for s, n in checks["status"].value_counts().items())
         click.echo(f"{len(checks)} standing corrections: {counts or 'none'}")
-    if checks["status"].isin(["stale", "disputed"]).any():
+    if len(corrections.misfits(checks)):
         click.get_current_context().exit(EXIT_STALE)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dcai.base.errors import InputError, MissingError
 from dcai.base.fingerprints import canonical, canonicals, hash_rows, plain
-from dcai.base.table import kind_of, like_source, make_table, read_frame
+from dcai.base.table import kind_of, make_table, read_frame
 
 CELLS = st.one_of(
     st.integers(-(10**6), 10**6).map(str),
@@ -67,6 +67,7 @@ def test_canonical_text_of_every_kind_of_cell() -> None:
     assert canonical("1_000") == "1_000"
     assert canonical("9007199254740993") != canonical("9007199254740992")
     assert canonical("Cat ") != canonical("Cat")
+    assert canonical("2020-01-02T00:00:00.123456789") == canonical(pd.Timestamp("2020-01-02T00:00:00.123456789"))
     assert canonical(10**30) == canonical("1" + "0" * 30)
     assert canonical(float("inf")) == canonical("inf")
 
@@ -181,9 +182,13 @@ def test_delimiters_are_found(tmp_path: Path, mark: str) -> None:
     assert list(read_frame(path).columns) == ["a", "b,;|c"]
 
 
-def test_the_kind_of_table_comes_back() -> None:
-    frame = pd.DataFrame({"a": [1]})
-    assert isinstance(like_source(frame, pl.DataFrame()), pl.DataFrame)
-    assert isinstance(like_source(frame, pa.table({})), pa.Table)
-    assert like_source(frame, frame) is frame
-    assert read_frame(pl.DataFrame({"a": [1]}).lazy()).equals(frame)
+def test_lazy_tables_are_collected() -> None:
+    assert read_frame(pl.DataFrame({"a": [1]}).lazy()).equals(pd.DataFrame({"a": [1]}))
+
+
+def test_records_longer_than_the_header_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "long.csv").write_text("a,b\n1,2,3\n4,5,6\n")
+    with pytest.raises(InputError, match="more cells in its records than names in its header"):
+        read_frame(tmp_path / "long.csv")
+    (tmp_path / "trailing.csv").write_text("a,b\n1,2,\n3,4,\n")
+    assert read_frame(tmp_path / "trailing.csv").to_dict("list") == {"a": [1, 3], "b": [2, 4]}

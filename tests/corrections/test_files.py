@@ -48,9 +48,11 @@ def test_untouched_cells_stay_byte_identical(messy: Path, log_path: Path, key: s
     assert (done.changed, done.dropped, done.already, done.skipped) == (2, 1, 0, 0)
     wanted = MESSY.replace(b'"dog"', b'"cat"').replace(b'"two\r\nlines"', b'"a;b"').replace(b"010;plain;4;cat", b"")
     assert out.read_bytes() == wanted
-    again = apply_to_file(out, review.log, out)
+    again = apply_to_file(out, review.log, messy.with_name("again.csv"))
     assert (again.changed, again.dropped) == (0, 0)
-    assert out.read_bytes() == wanted
+    assert messy.with_name("again.csv").read_bytes() == wanted
+    with pytest.raises(InputError, match="The output is the source 'messy.csv' itself"):
+        apply_to_file(messy, review.log, messy)
 
 
 def test_without_corrections_a_copy_is_the_same(messy: Path, log_path: Path) -> None:
@@ -75,9 +77,35 @@ def test_ragged_and_wrong_outputs_are_refused(messy: Path, log_path: Path) -> No
     review.decide(0, "keep")
     with pytest.raises(InputError, match="must be of the same kind as 'messy.csv'"):
         apply_to_file(messy, review.log, messy.with_name("out.parquet"))
-    messy.write_bytes(b"id;name;price;y\n1;2\n")
-    with pytest.raises(InputError, match="has 2 cells in record 1 and 4 columns"):
-        apply_to_file(messy, review.log, messy.with_name("out.csv"))
+
+
+def test_records_that_pandas_fills_up_can_be_corrected(tmp_path: Path, log_path: Path) -> None:
+    path = tmp_path / "short.csv"
+    path.write_bytes(b",name,y\n0,a,cat\n1,b\n   \n2,c,dog\n")
+    review = review_of(path, log_path)
+    review.decide(1, "edit", "cat", column="y")
+    review.decide(2, "relabel", "cat")
+    apply_to_file(path, review.log, tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_bytes() == b",name,y\n0,a,cat\n1,b,cat\n   \n2,c,cat\n"
+
+
+def test_an_emptied_cell_of_a_single_column_stays_a_record(tmp_path: Path, log_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_bytes(b"a\nx\nfoo\nbar\n")
+    review = Review(audit_of(read_file(path), None), log_path, by="ada")
+    review.decide(1, "edit", None, column="a")
+    apply_to_file(path, review.log, tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_bytes() == b'a\nx\n""\nbar\n'
+    assert len(pd.read_csv(tmp_path / "out.csv", skip_blank_lines=False)) == 3
+
+
+def test_parquet_keeps_digits_and_nulls(tmp_path: Path, log_path: Path) -> None:
+    table = pa.table({"i": pa.array([2**60 + 1, None, 3, 4]), "y": pa.array(["a", "b", "a", "b"])})
+    pq.write_table(table, tmp_path / "t.parquet")
+    review = Review(audit_of(pd.read_parquet(tmp_path / "t.parquet")), log_path, by="ada")
+    review.decide(2, "edit", 9, column="i")
+    apply_to_file(tmp_path / "t.parquet", review.log, tmp_path / "out.parquet")
+    assert pq.read_table(tmp_path / "out.parquet")["i"].to_pylist() == [2**60 + 1, None, 9, 4]
 
 
 def test_parquet_keeps_its_schema(tmp_path: Path, log_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
+import decimal
 import json
 import logging
 import os
@@ -18,6 +20,7 @@ import pytest
 
 from dcai.base import store
 from dcai.base.errors import InputError, LogError, MissingError, StaleError
+from dcai.base.table import read_frame
 from dcai.corrections.log import CorrectionLog
 from dcai.corrections.session import Review
 
@@ -66,7 +69,7 @@ def test_numbers_stay_numbers_and_missing_is_null(log_path: Path) -> None:
 
 def test_a_lone_surrogate_is_kept(pets: pd.DataFrame, log_path: Path) -> None:
     review = Review(audit_of(pets), log_path, by="ada")
-    review.decide(0, "edit", "\ud800 broken", column="sound", note="\u2028")
+    review.decide(0, "keep", note="\ud800 broken \u2028")
     assert CorrectionLog.read(log_path).corrections == review.log.corrections
     assert len(log_path.read_bytes().splitlines()) == 1
 
@@ -267,11 +270,12 @@ def test_a_held_lock_is_said(log_path: Path) -> None:
         except store.LockedError as error:
             said.append(str(error))
 
+    log_path.parent.mkdir()
     with store.lock(log_path):
         other = threading.Thread(target=wait)
         other.start()
         other.join()
-    assert said[0].startswith(f"Another process has been writing to {log_path} for more than 0.1 s.")
+    assert said[0].startswith(f"Another process has been writing to {log_path.parent} for more than 0.1 s.")
 
 
 # ---------------------------------------------------------------- check and apply
@@ -381,6 +385,121 @@ def test_a_value_that_its_column_cannot_hold_is_named(log_path: Path) -> None:
         review.log.apply(text.astype({"n": int}))
 
 
+def test_polars_and_arrow_keep_every_untouched_column(log_path: Path) -> None:
+    import pyarrow as pa
+
+    frame = pl.DataFrame({"i": [2**60 + 1, None, 3], "d": [dt.date(2020, 1, 1)] * 3, "y": ["a", "b", "a"]})
+    review = Review(audit_of(read_frame(frame)), log_path, by="ada")
+    review.decide(0, "relabel", "b")
+    review.decide(2, "exclude")
+    clean = review.log.apply(frame)
+    assert clean.schema == frame.schema
+    assert clean.to_dict(as_series=False) == {"i": [2**60 + 1, None], "d": [dt.date(2020, 1, 1)] * 2, "y": ["b", "b"]}
+    table = pa.table({"i": pa.array([2**60 + 1, None, 3]), "d": [dt.date(2020, 1, 1)] * 3, "y": ["a", "b", "a"]})
+    changed = review.log.apply(table)
+    assert changed.schema == table.schema
+    assert changed["i"].to_pylist() == [2**60 + 1, None]
+
+
+def test_an_integer_column_with_large_numbers_takes_no_fraction(log_path: Path) -> None:
+    frame = pd.DataFrame({"i": [2**60 + 1, 2], "small": np.array([1, 2], dtype="int8"), "y": ["a", "b"]})
+    review = Review(audit_of(frame), log_path, by="ada")
+    with pytest.raises(InputError, match="'i' holds int64 and cannot take 0.5"):
+        review.decide(1, "edit", 0.5, column="i")
+    review.decide(0, "edit", 300, column="small")
+    assert review.log.apply(frame)["small"].tolist() == [300, 2]
+
+
+@pytest.mark.parametrize(
+    ("cells", "value"),
+    [
+        ([dt.date(2020, 1, 1), None], "soon"),
+        ([decimal.Decimal("1.5"), None], "soon"),
+        (pd.to_datetime(["2020-01-01", "2020-01-02"], utc=True), "soon"),
+        ([1.5, 2.5], "inf"),
+        ([1.5, 2.5], "1e400"),
+        ([1, 2], "nan"),
+        (["a", "b"], "\ud800"),
+    ],
+)
+def test_what_a_column_cannot_hold_is_refused_when_it_is_decided(log_path: Path, cells, value: str) -> None:
+    review = Review(audit_of(pd.DataFrame({"c": cells, "y": ["a", "b"]})), log_path, by="ada")
+    with pytest.raises(InputError, match="'c' holds"):
+        review.decide(0, "edit", value, column="c")
+    assert not log_path.exists()
+
+
+def test_a_date_without_zone_is_read_in_the_columns_zone(log_path: Path) -> None:
+    frame = pd.DataFrame({"t": pd.to_datetime(["2020-01-01", "2020-01-02"], utc=True), "y": ["a", "b"]})
+    review = Review(audit_of(frame), log_path, by="ada")
+    review.decide(0, "edit", "2021-01-01", column="t")
+    assert review.log.apply(frame)["t"].iloc[0] == pd.Timestamp("2021-01-01", tz="UTC")
+
+
+def test_keeping_a_corrected_cell_confirms_the_correction(log_path: Path) -> None:
+    frame = pd.DataFrame({"id": [1, 2, 3, 4], "x": [1, 2, 3, 4], "y": list("abab")})
+    review = Review(audit_of(frame, key="id"), log_path, by="ada")
+    review.decide(0, "relabel", "b")
+    clean = review.log.apply(frame)
+    second = Review(audit_of(clean, key="id"), log_path, by="ada")
+    assert second.decide(0, "keep", column="y").value == "b"
+    other = Review(audit_of(clean, key="id"), log_path, by="bob")
+    other.decide(0, "keep", column="y")
+    assert other.log.apply(frame)["y"].tolist() == ["b", "b", "a", "b"]
+    assert set(other.log.check(clean)["status"]) == {"applied"}
+
+
+def test_a_decision_taken_back_later_is_taken_back_in_corrected_data_too(log_path: Path) -> None:
+    frame = pd.DataFrame({"id": [1, 2], "y": list("ab")})
+    review = Review(audit_of(frame, key="id"), log_path, by="ada")
+    review.decide(0, "relabel", "b")
+    clean = review.log.apply(frame)
+    review.decide(0, "keep", column="y")
+    assert review.log.apply(clean)["y"].tolist() == ["a", "b"]
+    assert review.log.apply(frame)["y"].tolist() == ["a", "b"]
+
+
+def test_a_row_that_changed_upstream_can_be_decided_again(log_path: Path) -> None:
+    frame = pd.DataFrame({"id": [1, 2], "x": [1, 2], "y": list("ab")})
+    Review(audit_of(frame, key="id"), log_path, by="ada").decide(0, "keep")
+    newer = frame.assign(x=[99, 2], z=0)
+    review = Review(audit_of(newer, key="id"), log_path, by="ada")
+    review.decide(0, "exclude")
+    assert len(review.log.apply(newer)) == 1
+    review.decide(1, "edit", 5, column="z")
+    review.decide(1, "keep")
+    assert review.log.check(review.log.apply(newer))["status"].tolist() == ["applied", "applied", "fits"]
+
+
+def test_a_log_of_another_table_with_the_same_key_is_refused(log_path: Path) -> None:
+    frame = pd.DataFrame({"id": [1, 2], "x": [1, 2], "y": list("ab")})
+    Review(audit_of(frame, key="id"), log_path, by="ada").decide(0, "relabel", "b")
+    other = pd.DataFrame({"id": [1, 2], "colour": ["r", "g"], "size": [1, 2], "y": list("ab")})
+    with pytest.raises(LogError, match="this data lacks 'x'"):
+        Review(audit_of(other, key="id"), log_path, by="ada")
+    with pytest.raises(LogError, match="this data lacks 'x'"):
+        CorrectionLog.read(log_path).apply(other)
+
+
+def test_a_log_replaced_by_one_of_the_same_size_is_read_anew(review: Review, pets: pd.DataFrame) -> None:
+    review.decide(0, "keep", note="a")
+    path = review.log.path
+    other = path.with_name("other.jsonl")
+    Review(audit_of(pets), other, by="ada").decide(1, "keep", note="b")
+    assert other.stat().st_size == path.stat().st_size
+    other.replace(path)
+    review.decide(2, "keep")
+    assert [c.note for c in CorrectionLog.read(path).corrections] == ["b", ""]
+
+
+def test_a_restricted_log_is_written_whole(review: Review, pets: pd.DataFrame) -> None:
+    review.decide(0, "relabel", "dog")
+    review.decide(3, "relabel", "bird")
+    restricted = review.log.restrict(pets.iloc[3:])
+    grown = restricted.append(dataclasses.replace(review.log.corrections[0], note="again"))
+    assert len(grown) == 3
+
+
 def test_polars_in_polars_out(review: Review, pets: pd.DataFrame) -> None:
     review.decide("f0", "relabel")
     clean = review.log.apply(pl.from_pandas(pets))
@@ -402,8 +521,10 @@ def test_reviewers_who_disagree_are_disputed_until_settled(pets: pd.DataFrame, l
     assert bob.log.check(pets)["status"].tolist() == ["disputed", "disputed"]
     with pytest.raises(StaleError, match="Reviewers disagree .ada: relabel 'dog'; bob: keep"):
         bob.log.apply(pets)
-    draft = dataclasses.replace(two, id="", verdict="relabel", value="dog", resolves=[one.id, two.id])
-    log = bob.log.append(draft)
+    with pytest.raises(InputError, match="'nothing' is not in this log"):
+        bob.decide(0, "relabel", "dog", resolves=["nothing"])
+    bob.decide(0, "relabel", "dog", resolves=[one.id, two.id])
+    log = bob.log
     assert log.check(pets)["status"].tolist() == ["fits"]
     assert log.apply(pets)["y"].tolist()[0] == "dog"
 

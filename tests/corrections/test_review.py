@@ -131,6 +131,9 @@ def test_a_group_is_locked_until_random_members_were_reviewed(log_path: Path) ->
     assert len(lines) == 300 - 47
     assert lines[0].why["certificate"]["reviewed"] == 42
     assert review.progress.left == 0
+    assert not review.certificate(group).valid
+    with pytest.raises(StaleError, match="All 300 are decided"):
+        review.accept(group)
     assert (review.log.apply(frame)["y"] == "dog").all()
 
 

@@ -64,7 +64,7 @@ def test_apply_and_check(reviewed: tuple[Path, Path], tmp_path: Path) -> None:
     checked = call("check", tmp_path / "out.csv", log)
     assert checked.returncode == 0
     assert checked.stdout.startswith("applied")
-    told = json.loads(call("apply", tmp_path / "out.csv", log, "-o", tmp_path / "out.csv", "--json").stdout)
+    told = json.loads(call("apply", tmp_path / "out.csv", log, "-o", tmp_path / "again.csv", "--json").stdout)
     assert told["changed"] == 0
     assert told["already"] == 1
 
