@@ -242,7 +242,8 @@ def _promote(folder: Path, say: Say) -> None:
     from dcai.pipelines.runs import history, run
 
     say("\n4  Promote: dcai promote train.ipynb --commit; dcai run train -p corrections=; dcai run train")
-    made = promote(folder / "train.ipynb", commit=True, root=folder).promotion
+    inputs = ["data/digits_train.csv", "data/digits_test.csv"]
+    made = promote(folder / "train.ipynb", inputs=inputs, commit=True, root=folder).promotion
     assert made is not None
     say(f"   {', '.join(made.files)}\n   committed {str(made.commit)[:10]}")
     for values in ({"corrections": ""}, {}):

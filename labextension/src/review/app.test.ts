@@ -472,6 +472,26 @@ describe('the screen', () => {
     expect(selected()).toBe('1');
   });
 
+  it('stays with the random rows of a group until the reviewer moves by hand', async () => {
+    const model = open({
+      total: 6,
+      card: () => ({ group: { group: 'g', title: 't', size: 6, decided: 0, certified: false, statement: 'Locked.' } })
+    });
+    await settle();
+    press('r');
+    await settle();
+    expect(selected()).toBe('5');
+    press('w');
+    await settle();
+    press('q');
+    await settle();
+    expect(verdicts(model)).toEqual(['f5 relabel dog', 'f4 keep']);
+    expect(selected()).toBe('3');
+    press('k', 'k', 'k', 'q');
+    await settle();
+    expect(selected()).toBe('1');
+  });
+
   it('shows peers beside the row, and images only from the data itself', async () => {
     open({
       card: () => ({

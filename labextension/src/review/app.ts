@@ -42,6 +42,8 @@ export class App {
   #navigator: Navigator;
   #decider: Decider;
   #notes = new Map<string, string>();
+  /** The group whose random rows are being reviewed: while it is, a decision leads to its next random row. */
+  #sampled: string | null = null;
 
   constructor(model: Model) {
     this.#model = model;
@@ -49,7 +51,10 @@ export class App {
     const ask: Connection['ask'] = question => this.#connection.ask(question);
     this.#queue = new Queue(ask, Number(model.get('total') ?? 0));
     this.#cards = new Cards(ask);
-    this.#list = new List(this.#queue, `dcai-review-${++views}`, position => this.#navigator.select(position));
+    this.#list = new List(this.#queue, `dcai-review-${++views}`, position => {
+      this.#sampled = null;
+      this.#navigator.select(position);
+    });
     this.#screen = new Screen(this.#list.node, this.#queue.total, name => this.act({ name }));
     this.#typed = new TypeAhead(
       action => this.#do(action),
@@ -164,6 +169,7 @@ export class App {
     const card = this.#navigator.card;
     const step = steps[action.name];
     if (step) {
+      this.#sampled = null;
       step();
     } else if (card && action.name !== 'escape') {
       const reason = (reasonsAgainst(card) as Partial<Record<ActionName, string>>)[action.name];
@@ -189,7 +195,10 @@ export class App {
       ambiguous: () => openSeveral(dialogs, card, decide),
       unsure: () => this.#decide(card, { finding, verdict: 'unsure' }),
       accept: () => this.#turn('accept', finding),
-      draw: () => this.#navigator.ask({ ask: 'draw', finding }),
+      draw: () => {
+        this.#sampled = card.group?.group ?? null;
+        this.#navigator.ask({ ask: 'draw', finding });
+      },
       note: () => this.#screen.note.focus()
     };
     does[action.name]?.();
@@ -215,7 +224,12 @@ export class App {
     const isShown = shown?.finding.finding === draft.finding;
     const note = isShown ? this.#screen.note.value : (this.#notes.get(draft.finding) ?? card.note);
     // Python may have moved on while a dialog was open: then the reviewer stays there.
-    if (this.#decider.decide(card, draft, note.trim()) && isShown) {
+    if (!this.#decider.decide(card, draft, note.trim()) || !isShown) {
+      return;
+    }
+    if (this.#sampled !== null && this.#sampled === card.group?.group) {
+      this.#navigator.ask({ ask: 'draw', finding: draft.finding }, () => this.#navigator.advance(position + 1));
+    } else {
       this.#navigator.advance(position + 1);
     }
   }

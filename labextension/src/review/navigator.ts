@@ -164,12 +164,16 @@ export class Navigator {
     this.ask({ ask: 'card', finding });
   }
 
-  /** Ask for a finding by another name than its position, and go there. */
-  ask(question: Parameters<Connection['ask']>[0]): void {
+  /** Ask for a finding by another name than its position, and go there; `otherwise` is done where there is none. */
+  ask(question: Parameters<Connection['ask']>[0], otherwise?: () => void): void {
     const move = ++this.#move;
     this.#parts.typed.pause();
     this.#parts.connection.ask(question).then(reply => {
       if (move !== this.#move) {
+        return;
+      }
+      if ((reply.error || reply.start == null) && otherwise) {
+        otherwise();
         return;
       }
       if (reply.error || reply.start == null) {

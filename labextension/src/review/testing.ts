@@ -160,7 +160,9 @@ export class FakeModel implements Model {
       const open = this.#items.map((item, i) => (item.decided ? -1 : i)).filter(i => i >= 0);
       return { seq, start: open.find(i => i >= start) ?? open[0] ?? null };
     }
-    const position = this.#items.findIndex(i => i.finding === request.finding);
+    // Python draws at random; here the last open finding is drawn.
+    const drawn = this.#items.findLastIndex(i => i.decided === null);
+    const position = request.ask === 'draw' ? drawn : this.#items.findIndex(i => i.finding === request.finding);
     const item = this.#items[position];
     return item
       ? { seq, start: position, card: this.#card(item) }
