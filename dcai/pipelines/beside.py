@@ -11,7 +11,7 @@ from dcai.base.errors import DcaiError
 from dcai.base.records import RunFailure, RunRecord
 from dcai.pipelines import ledger
 from dcai.pipelines.documents import write_notebook
-from dcai.pipelines.injection import mask
+from dcai.pipelines.injection import given_to, mask
 from dcai.pipelines.journal import EXIT_CODES, Journal, Tally, now
 from dcai.pipelines.manifest import MANIFEST, PIPELINE_NOTEBOOK
 from dcai.pipelines.names import find_root, new_run_id, relative_to_root, suggest_name
@@ -32,7 +32,7 @@ class Beside:
         path = _local(nb.metadata.papermill.get("output_path"))
         here = _local(nb.metadata.papermill.get("input_path")) or Path.cwd() / "notebook.ipynb"
         root = find_root(here)
-        given = dict(nb.metadata.papermill.get("parameters") or {})
+        given = given_to(nb)
         found = find_in(nb, "the notebook")
         written = {k: v if is_json(v) else str(v) for k, v in normalise(found, given).items()}
         parameters = mask(found, defaults_of(found) | written)

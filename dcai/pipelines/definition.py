@@ -9,13 +9,12 @@ from typing import Any
 from dcai.base import display, git
 from dcai.base.errors import DcaiError, InputError, MissingError
 from dcai.base.records import NotebookParameters, Parameter, PipelineSummary, Promotion
-from dcai.pipelines import ledger, manifest
+from dcai.pipelines import ledger, manifest, schemas
 from dcai.pipelines import parameters as params
 from dcai.pipelines.manifest import MANIFEST, PIPELINE_NOTEBOOK
 from dcai.pipelines.names import find_root, relative_to_root, require_inside, require_name
 
 FOLDER = "pipelines"
-_EMPTY_CELL = "# Parameters of this pipeline: one assignment a line"
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Pipeline:
         return {n: v for n, v in stated.items() if n not in own or own[n] != v}
 
     def __repr__(self) -> str:
-        names = ", ".join(self.parameters.get("properties", {})) or "none"
+        names = ledger.one_line(", ".join(self.parameters.get("properties", {})) or "none")
         return f"<Pipeline {self.name!r}: parameters {names}; {relative_to_root(self.folder, self.root)}>"
 
     def _repr_html_(self) -> str:
@@ -141,13 +140,16 @@ def define(found: Any, folder: Path, root: Path) -> Pipeline:
         raise InputError(
             f"'notebook' in {folder / MANIFEST} must be {PIPELINE_NOTEBOOK!r}, beside it. Got {got!r} instead."
         )
+    parameters = manifest.builtin(found.get("parameters", {}))
+    if wrong := schemas.problem_of_schema(parameters):
+        raise InputError(f"'parameters' in {folder / MANIFEST} is not a schema that can be used: {wrong}")
     corrections = found.get("corrections")
     return Pipeline(
         name=name,
         folder=folder,
         root=root,
         kernel=found.get("kernel", "python3"),
-        parameters=manifest.builtin(found.get("parameters", {})),
+        parameters=parameters,
         source=found.get("source", ""),
         inputs=tuple(str(require_inside(p, "An input")) for p in found.get("inputs", [])),
         outputs=tuple(str(require_inside(p, "An output")) for p in found.get("outputs", [])),

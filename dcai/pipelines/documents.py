@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dcai.base.errors import InputError, MissingError, shorten
+from dcai.pipelines.schemas import is_json
 
 PARAMETERS = "parameters"
 INJECTED = "injected-parameters"
@@ -59,6 +60,9 @@ def parse_notebook(raw: Any, where: str) -> Any:
         raise InputError(
             f"{where} is not a valid notebook: {first}. Open it in JupyterLab and save it again."
         ) from error
+    for number, cell in enumerate(node.cells, 1):
+        if cell.cell_type == "code" and not is_json(cell.source):
+            raise InputError(f"Cell {number} of {where} holds half a character (a lone surrogate). Type it again.")
     return node
 
 
@@ -77,7 +81,9 @@ def write_notebook(notebook: Any) -> str:
     """Write a notebook as text, the same bytes for the same content."""
     import nbformat
 
-    return str(nbformat.writes(notebook)).rstrip("\n") + "\n"
+    text = str(nbformat.writes(notebook)).rstrip("\n") + "\n"
+    # UTF-8 has no form for a lone surrogate in a cell's output; JSON's own escape has.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def tags_of(cell: Any) -> list[str]:

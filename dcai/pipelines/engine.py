@@ -156,15 +156,15 @@ def _rebuild_injected(nb: Any) -> tuple[Any, dict[str, str]]:
     The second value is the environment that carries the secrets among the parameters.
     """
     from dcai.pipelines.documents import INJECTED, is_tagged
-    from dcai.pipelines.injection import inject, secrets_of
+    from dcai.pipelines.injection import given_to, inject, secrets_of
     from dcai.pipelines.parameters import find_in, normalise
 
-    given = dict(nb.metadata.papermill.get("parameters") or {})
-    # What papermill injects by itself on request (--inject-paths) is no parameter of the notebook.
-    own = {k: given[k] for k in ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH") if k in given}
-    given = {k: v for k, v in given.items() if k not in own}
-    if not (given or own) or not any(is_tagged(c, INJECTED) for c in nb.cells):
+    if not any(is_tagged(c, INJECTED) for c in nb.cells):
         return nb, {}
+    given = given_to(nb)
+    # What papermill injects by itself on request (--inject-paths) is no parameter of the notebook.
+    own: dict[str, str] = {k: given[k] for k in ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH") if k in given}
+    given = {k: v for k, v in given.items() if k not in own}
     found = find_in(nb, "the notebook")
     known = [p.name for p in found.parameters]
     hint = "" if found.cell is not None else "Tag the cell that assigns it 'parameters'."

@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Any
 
 from dcai.base.errors import shorten
+from dcai.pipelines import exits
 from dcai.pipelines.documents import is_tagged
 from dcai.pipelines.engine import Orders, kernel_environment
 from dcai.pipelines.journal import EXIT_CODES
@@ -26,8 +27,6 @@ from dcai.pipelines.notebook import METRICS
 from dcai.pipelines.schemas import is_json
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-# What `str(SystemExit(...))` is when the code means success.
-_SUCCESS = ("", "0", "None", "False")
 _SKIP = "skip-execution"
 # The path of a socket is limited to 104 bytes on some systems.
 _LONGEST_SOCKET_FOLDER = 90
@@ -77,6 +76,7 @@ class Execution:
         self._meter: Meter | None = None
         self._reply: dict[str, Any] = {}
         self._running: int | None = None
+        self._stops = False  # whether the last cell ended the run on purpose
         self._task: asyncio.Task[None] | None = None
         self._deadline = None if orders.limits.run is None else monotonic() + orders.limits.run
 
@@ -178,17 +178,28 @@ class Execution:
 
     async def _execute_cell(self, index: int, cell: Any) -> None:
         """Execute one cell within its limits and journal how it went."""
+        from nbclient.exceptions import CellExecutionError
+
         self._reply, self._running = {}, index
         limits = [t for t in (self._orders.limits.cell, self._left()) if t is not None]
         ok = False
         try:
             await self._within(min(limits, default=None), self._client.async_execute_cell(cell, index))
-            ok = True
+            asked = exits.asked_code(self._reply)
+            ok = asked in ("", None)
+        except CellExecutionError as error:
+            ok = self._stops = await exits.raised_success(self._client, error)
+            if not ok:
+                exits.quote_code(cell, error)
+            raise
         finally:
-            self._cell_ended(index, cell, ok=ok or self._stops())
-        self._running = None
-        if any(p.get("source") == "ask_exit" for p in self._reply.get("payload", []) if isinstance(p, dict)):
+            self._cell_ended(index, cell, ok=ok)
+        if asked:
+            self._journal.write("error", status="failed", **self._facts("SystemExit", asked))
+        elif asked is not None:
             self._journal.write("stopped", cell=index, message="exit() was called")
+        self._running = None
+        if asked is not None:
             raise _StoppedError
 
     async def _within(self, limit: float | None, work: Coroutine[Any, Any, Any]) -> None:
@@ -214,9 +225,6 @@ class Execution:
         if self._deadline is not None and monotonic() >= self._deadline:
             return f"The run took longer than the {run:g} s that it may."
         return f"The cell took longer than the {cell:g} s that a cell may."
-
-    def _stops(self) -> bool:
-        return self._reply.get("ename") == "SystemExit" and self._reply.get("evalue") in _SUCCESS
 
     def _cell_started(self, cell: Any, cell_index: int) -> None:
         assert self._meter is not None
@@ -267,7 +275,7 @@ class Execution:
         return True
 
     def _explain_cell(self, error: Any) -> None:
-        if self._stops():
+        if self._stops:
             self._journal.write("stopped", cell=self._running, message=f"sys.exit({error.evalue}) was called")
             return
         name, message = error.ename, error.evalue

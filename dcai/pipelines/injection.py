@@ -35,6 +35,8 @@ def inject(
 ) -> Any:
     r"""Return a copy of a notebook with a cell that sets `values`, directly after its parameters cell.
 
+    The cell that an earlier run injected goes, also where there is nothing to set: the notebook's defaults hold then.
+
     Parameters
     ----------
     notebook : NotebookNode
@@ -60,7 +62,7 @@ def inject(
     """
     found = parameters or find_in(notebook, "the notebook")
     known = {p.name: p for p in found.parameters}
-    lines = ["# Parameters"]
+    lines: list[str] = []
     plain: dict[str, Any] = {}
     for name, value in values.items():
         if not isinstance(name, str) or name not in known or not name.isidentifier() or keyword.iskeyword(name):
@@ -71,7 +73,13 @@ def inject(
         lines.append(_assignment(name, expression))
     for name, text in (also or {}).items():
         lines.append(_assignment(name, ast.Constant(str(text))))
-    return _with_cell(notebook, found.cell, "\n".join(lines), {**mask(found, plain), **(also or {})})
+    return _with_cell(notebook, found.cell, lines, {**mask(found, plain), **(also or {})})
+
+
+def given_to(notebook: Any) -> dict[str, Any]:
+    """Return the values that papermill has injected; what its metadata says counts only with its cell."""
+    given = notebook.metadata.get("papermill", {}).get("parameters") or {}
+    return dict(given) if any(is_tagged(c, INJECTED) for c in notebook.cells) else {}
 
 
 def _assignment(name: str, expression: ast.expr) -> str:
@@ -94,17 +102,18 @@ def _is_secret(schema: Mapping[str, Any]) -> bool:
     return schema.get("x-python") == "secret"
 
 
-def _with_cell(notebook: Any, after: int | None, source: str, plain: dict[str, Any]) -> Any:
+def _with_cell(notebook: Any, after: int | None, lines: list[str], plain: dict[str, Any]) -> Any:
     import nbformat
 
     copied = copy.deepcopy(notebook)
     place = 0 if after is None else 1 + sum(not is_tagged(c, INJECTED) for c in copied.cells[:after])
     copied.cells = [c for c in copied.cells if not is_tagged(c, INJECTED)]
-    cell = nbformat.v4.new_code_cell(source, metadata={"tags": [INJECTED]})
-    cell["id"] = _free_id(copied)
-    if copied.nbformat_minor < MINOR_WITH_IDS:
-        del cell["id"]
-    copied.cells.insert(place, cell)
+    if lines:
+        cell = nbformat.v4.new_code_cell("\n".join(["# Parameters", *lines]), metadata={"tags": [INJECTED]})
+        cell["id"] = _free_id(copied)
+        if copied.nbformat_minor < MINOR_WITH_IDS:
+            del cell["id"]
+        copied.cells.insert(place, cell)
     before = copied.metadata.get("papermill", {})
     copied.metadata["papermill"] = nbformat.from_dict(dict(before) | {"parameters": plain})
     return copied

@@ -29,7 +29,6 @@ EXIT_CODES: dict[RunStatus, int] = {
     "timed_out": 6,
     "interrupted": 130,
 }
-TERMINATED = 143
 
 
 def now() -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import metadata
@@ -27,6 +28,9 @@ RECORD, JOURNAL, NOTEBOOK, ARTIFACTS = "run.json", "events.jsonl", "output.ipynb
 IGNORE_ALL = "*\n!.gitignore\n"
 # Seconds by which clocks of the record and of the process table may differ.
 _CLOCK_SLACK = 2.0
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# What changes when a file is written, of a file or of everything in a folder; None where there is nothing.
+Mark = tuple[tuple[str, int, int, int], ...] | None
 
 
 def environment(kernel: str) -> dict[str, str]:
@@ -80,9 +84,14 @@ def take_over(record: RunRecord, tally: Tally) -> RunRecord:
     )
 
 
-def write_record(path: Path, record: RunRecord) -> None:
-    """Write a record as a file that is whole at every moment."""
-    store.write_atomic(path, contract.to_json(record) + "\n")
+def write_record(path: Path, record: RunRecord) -> RunRecord:
+    """Write a record as a file that is whole at every moment; returns it as it was written.
+
+    Lone surrogates (of a file's name that is no UTF-8, of a cell's error) become text, as people are shown them.
+    """
+    text = _SURROGATE.sub(lambda m: rf"\\u{ord(m[0]):04x}", contract.to_json(record))
+    store.write_atomic(path, text + "\n")
+    return contract.from_json(RunRecord, text)
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -139,19 +148,25 @@ def _settle(record: RunRecord, folder: Path) -> RunRecord:
 
 
 def hash_files(root: Path, paths: Iterable[str]) -> list[FileHash]:
-    """Hash files, and folders by the files in them; what is missing has no hash."""
-    return [_hash(root, p) for p in paths]
+    """Hash files, and folders by the files in them; what is missing or cannot be read has no hash."""
+    return [hash_file(root, p) for p in paths]
 
 
-def _hash(root: Path, name: str) -> FileHash:
-    import hashlib
-
+def hash_file(root: Path, name: str) -> FileHash:
+    """Hash one file or folder."""
     path = root / name
     shown = relative_to_root(path, root)
-    if path.is_file():
-        return FileHash(shown, store.sha256_of(path), path.stat().st_size)
-    if not path.is_dir():
+    try:
+        if path.is_file():
+            return FileHash(shown, store.sha256_of(path), path.stat().st_size)
+        return _hash_folder(path, shown) if path.is_dir() else FileHash(shown, None, None)
+    except (OSError, MissingError):  # unreadable, or gone in this moment: the record must be settled all the same
         return FileHash(shown, None, None)
+
+
+def _hash_folder(path: Path, shown: str) -> FileHash:
+    import hashlib
+
     files = sorted(p for p in path.rglob("*") if p.is_file())
     digest = hashlib.sha256()
     for one in files:
@@ -159,6 +174,29 @@ def _hash(root: Path, name: str) -> FileHash:
             f"{store.sha256_of(one)}  {one.relative_to(path).as_posix()}\n".encode("utf-8", "surrogateescape")
         )
     return FileHash(shown, digest.hexdigest(), sum(p.stat().st_size for p in files))
+
+
+def mark_files(root: Path, paths: Iterable[str]) -> dict[str, Mark]:
+    """Mark the files, and folders with what is in them, that a run is to write; see `unwritten`."""
+    return {p: _mark(root / p) for p in paths}
+
+
+def _mark(path: Path) -> Mark:
+    try:
+        states = [(str(path), path.stat()), *((str(p), p.lstat()) for p in sorted(path.rglob("*")))]
+    except OSError:
+        return None
+    # The time of change as well: a copy may bring the time of modification of its original along.
+    return tuple((name, s.st_mtime_ns, s.st_ctime_ns, s.st_size) for name, s in states)
+
+
+def unwritten(root: Path, before: Mapping[str, Mark], *, stopped: bool = False) -> list[str]:
+    """Name the files that are missing, or still as they were marked: the run in between did not write them.
+
+    A run that stopped on purpose may have found what is there from earlier good enough; then only the missing count.
+    """
+    now = mark_files(root, before)
+    return [p for p, mark in before.items() if now[p] is None or (now[p] == mark and not stopped)]
 
 
 # ---------------------------------------------------------------- history
@@ -235,6 +273,17 @@ def shown(record: RunRecord) -> dict[str, object]:
         "metrics": ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in record.metrics.items()),
         "error": "" if record.error is None else f"{record.error.error}: {record.error.message}",
     }
+
+
+def one_line(text: object, limit: int = 200) -> str:
+    r"""Write text that came out of a notebook for a terminal: on one line, control characters visible, cut.
+
+    Examples
+    --------
+    >>> print(one_line("loss\n\x1b[2J"))
+    loss \u001b[2J
+    """
+    return display.show_text(" ".join(str(text).splitlines()), limit)
 
 
 def history(pipeline: str | None = None, *, root: str | Path | None = None) -> History:

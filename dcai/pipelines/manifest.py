@@ -23,6 +23,8 @@ _FIELDS: dict[str, type] = {
     "name": str, "notebook": str, "source": str, "kernel": str, "parameters": dict, "inputs": list, "outputs": list,
     "corrections": list, "gates": dict, "timeout": dict,
 }  # fmt: skip
+# Fields of the format that are refused rather than ignored: whoever writes one relies on it.
+_NOT_YET = ("upstream", "triggers", "environment", "retries")
 
 
 def read_yaml(path: Path, what: str) -> Any:
@@ -62,6 +64,8 @@ def check_manifest(found: Any, path: Path) -> Any:
     if not isinstance(found, dict):
         raise InputError(f"{path} must hold a mapping with name, notebook and parameters. Promote the notebook again.")
     for key, value in found.items():
+        if key in _NOT_YET:
+            raise InputError(f"{key!r} in {path} is not supported by this version yet. Remove it.")
         if key not in _FIELDS:
             raise InputError.unknown_name(f"field of {path.name}", key, _FIELDS, f"Correct {path}.")
         if not isinstance(value, _FIELDS[key]):
@@ -81,7 +85,7 @@ def check_manifest(found: Any, path: Path) -> Any:
             key not in ("cell", "run")
             or isinstance(seconds, bool)
             or not isinstance(seconds, (int, float))
-            or seconds <= 0
+            or not 0 < seconds < float("inf")
         ):
             raise InputError(f"'timeout' in {path} holds seconds above 0 for 'cell' and 'run'. Got {key}: {seconds!r}.")
     return found

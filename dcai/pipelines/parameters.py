@@ -6,14 +6,14 @@ import ast
 import io
 import keyword
 import tokenize
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dcai.base.errors import InputError
 from dcai.base.records import NotebookParameters, Parameter
 from dcai.pipelines import schemas
+from dcai.pipelines.bindings import Assignment, assignments, changed_names, loaded_names
 from dcai.pipelines.documents import INJECTED, PARAMETERS, is_python, is_tagged, parse_cell, read_notebook
 from dcai.pipelines.names import suggest_name
 
@@ -21,18 +21,9 @@ __all__ = ["defaults_of", "find_in", "find_parameters", "normalise", "parse_valu
 
 # A cell is a candidate when at least half of its statements give names to plain data.
 _LEAST_LITERAL_SHARE = 0.5
-_SERIES = (ast.Tuple, ast.List)
+# Ends the source of a default that another statement of its cell changes, so that it is not what runs.
+_CHANGED = "  # changed again in its cell"
 _NEVER_PARAMETERS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.With, ast.Try)
-
-
-@dataclass(frozen=True)
-class _Assignment:
-    """One name that a cell binds at its top level."""
-
-    name: str
-    annotation: ast.expr | None
-    value: ast.expr | None
-    line: int
 
 
 def find_parameters(notebook: str | Path) -> NotebookParameters:
@@ -97,7 +88,7 @@ def _parse_cells(notebook: Any) -> dict[int, tuple[ast.Module, str]]:
 
 def _best_cell(trees: Mapping[int, tuple[ast.Module, str]]) -> int | None:
     """Rank the cells by literal share, later use, upper-case names, position and absence of imports."""
-    used_from = {i: _loaded_names(tree) for i, (tree, _) in trees.items()}
+    used_from = {i: loaded_names(tree) for i, (tree, _) in trees.items()}
     ranked = []
     for place, (index, (tree, _)) in enumerate(sorted(trees.items())):
         later = set().union(*(names for i, names in used_from.items() if i > index))
@@ -109,7 +100,7 @@ def _best_cell(trees: Mapping[int, tuple[ast.Module, str]]) -> int | None:
 
 def _score(tree: ast.Module, later: set[str], place: int) -> float | None:
     statements = [s for s in tree.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-    plain = [a for a in _assignments(tree) if a.value is not None and schemas.default_of(a.value)[0]]
+    plain = [a for a in assignments(tree) if a.value is not None and schemas.default_of(a.value)[0]]
     if not statements or not plain or any(isinstance(s, _NEVER_PARAMETERS) for s in statements):
         return None
     share = min(1.0, len({a.line for a in plain}) / len(statements))
@@ -121,47 +112,21 @@ def _score(tree: ast.Module, later: set[str], place: int) -> float | None:
     return 3 * share + 1.5 * used + 0.5 * upper + (0 if imports else 1) - 0.1 * min(place, 20)
 
 
-def _loaded_names(tree: ast.AST) -> set[str]:
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-
-
-def _assignments(tree: ast.Module) -> Iterator[_Assignment]:
-    """Yield the names that a cell binds at its top level, chained and tuple assignments included."""
-    for statement in tree.body:
-        line = statement.end_lineno or statement.lineno
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            yield _Assignment(statement.target.id, statement.annotation, statement.value, line)
-        elif isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                yield from _bound(target, statement.value, line)
-
-
-def _bound(target: ast.expr, value: ast.expr, line: int) -> Iterator[_Assignment]:
-    if isinstance(target, ast.Name):
-        yield _Assignment(target.id, None, value, line)
-    elif isinstance(target, _SERIES) and isinstance(value, _SERIES) and _is_one_to_one(target.elts, value.elts):
-        for one, part in zip(target.elts, value.elts, strict=True):
-            yield from _bound(one, part, line)
-
-
-def _is_one_to_one(targets: list[ast.expr], values: list[ast.expr]) -> bool:
-    return len(targets) == len(values) and not any(isinstance(e, ast.Starred) for e in targets + values)
-
-
 def _parameters(tree: ast.Module, text: str) -> list[Parameter]:
     comments = _trailing_comments(text)
     found: dict[str, Parameter] = {}
-    for one in _assignments(tree):
+    changed = changed_names(tree)
+    for one in assignments(tree):
         if one.name.startswith("_"):
             continue
         found.pop(one.name, None)  # a name bound twice has its last value
-        found[one.name] = _parameter(one, comments.get(one.line, ""))
+        found[one.name] = _parameter(one, comments.get(one.line, ""), changed=one.name in changed)
     return list(found.values())
 
 
-def _parameter(one: _Assignment, comment: str) -> Parameter:
+def _parameter(one: Assignment, comment: str, *, changed: bool) -> Parameter:
     stated = None if one.annotation is None else schemas.schema_of_annotation(one.annotation)
-    is_data, value = (False, None) if one.value is None else schemas.default_of(one.value)
+    is_data, value = (False, None) if one.value is None or changed else schemas.default_of(one.value)
     schema = dict(stated) if stated is not None else schemas.schema_of_value(value) if is_data else {"x-python": "any"}
     if is_data and schema["x-python"] != "secret":
         plain = schemas.to_plain(schema, value)
@@ -171,7 +136,7 @@ def _parameter(one: _Assignment, comment: str) -> Parameter:
     help_text = comment or schema.get("description", "")
     if help_text:
         schema["description"] = help_text
-    source = "" if one.value is None else ast.unparse(one.value)
+    source = "" if one.value is None else ast.unparse(one.value) + (_CHANGED if changed else "")
     settable = is_data or one.annotation is not None
     return Parameter(one.name, schema, settable, source, help_text)
 
@@ -193,13 +158,15 @@ def _look_over(parameters: list[Parameter], trees: Mapping[int, tuple[ast.Module
     problems = []
     own = {p.name for p in parameters}
     after = {i: tree for i, (tree, _) in sorted(trees.items()) if i > cell}
-    read = set().union(*map(_loaded_names, after.values()))
+    read = set().union(*map(loaded_names, after.values()))
     for one in parameters:
         if not one.settable:
             problems.append(
-                f"{one.name!r} is computed ({one.source}), so it cannot be set. Annotate it to make it settable."
+                f"{one.name!r} {why_not_settable(one)}, so it cannot be set. Annotate it to make it settable."
             )
-        if one.source and (own & _loaded_names(ast.parse(one.source, mode="eval"))):
+        elif one.source.endswith(_CHANGED):
+            problems.append(f"{one.name!r} is changed again in its cell, so its default is not known.")
+        if one.source and (own & loaded_names(ast.parse(one.source, mode="eval"))):
             problems.append(
                 f"{one.name!r} is derived from other parameters before they are set. Move it to a later cell."
             )
@@ -210,11 +177,19 @@ def _look_over(parameters: list[Parameter], trees: Mapping[int, tuple[ast.Module
     return problems
 
 
+def why_not_settable(one: Parameter) -> str:
+    """Say what keeps a parameter without an annotation from being set."""
+    is_data, value = schemas.default_of(ast.parse(one.source, mode="eval").body)
+    if not is_data or schemas.is_json(schemas.to_plain({}, value)):
+        return f"is computed ({one.source})"
+    return f"has a default that JSON cannot hold ({one.source}; use text, numbers, lists, and mappings whose keys are text)"
+
+
 def _overwritten(name: str, after: Mapping[int, ast.Module]) -> int | None:
     for index, tree in after.items():
-        if any(a.name == name for a in _assignments(tree)) and name not in _loaded_names(tree):
+        if any(a.name == name for a in assignments(tree)) and name not in loaded_names(tree):
             return index
-        if name in _loaded_names(tree):
+        if name in loaded_names(tree):
             return None
     return None
 
@@ -280,9 +255,7 @@ def validate(parameters: NotebookParameters, values: Mapping[str, Any]) -> list[
         elif not name.isidentifier() or keyword.iskeyword(name):
             errors.append(f"The parameter {name!r} is not a Python name, so no notebook can hold it.")
         elif not known[name].settable:
-            errors.append(
-                f"The parameter {name!r} is computed in the notebook ({known[name].source}). Annotate it to set it."
-            )
+            errors.append(f"The parameter {name!r} {why_not_settable(known[name])}. Annotate it to set it.")
         elif problem := schemas.problem_of(name, known[name].schema, schemas.to_plain(known[name].schema, value)):
             errors.append(problem)
     needed = [n for n, p in known.items() if not p.source and "default" not in p.schema and n not in values]

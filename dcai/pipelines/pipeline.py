@@ -131,7 +131,7 @@ class _Draft:
         if found.cell is None:
             clean = _with_empty_cell(clean)
         elif not found.tagged:
-            notes.append(f"Cell {found.cell} was taken as the parameters cell, because it looks most like one.")
+            notes.append(f"Cell {found.cell + 1} was taken as the parameters cell, because it looks most like one.")
         found = params.find_in(clean, str(source))
         old = root / FOLDER / name / MANIFEST
         shown = relative_to_root(source, root)
@@ -195,7 +195,7 @@ def _offered(found: NotebookParameters, wanted: Mapping[str, Any] | Iterable[str
         if name not in known:
             raise InputError.unknown_name("parameter", name, known)
         if not known[name].settable:
-            raise InputError(f"The parameter {name!r} is computed in the notebook ({known[name].source}). Annotate it.")
+            raise InputError(f"The parameter {name!r} {params.why_not_settable(known[name])}. Annotate it.")
     if values:
         problems = [p for p in params.validate(found, values) if "has no default" not in p]
         if problems:
@@ -250,7 +250,8 @@ def _check(draft: _Draft, planned: Pipeline) -> list[str]:
     problems = params.validate(planned.offer(draft.found), values)
     if problems:
         raise RunError("The check run cannot start. " + " ".join(problems) + " Or promote with check=False.")
-    notebook = injection.inject(draft.notebook, values, draft.found) if values else draft.notebook
+    notebook = injection.inject(draft.notebook, values, draft.found)
+    before = ledger.mark_files(draft.root, planned.outputs)
     with tempfile.TemporaryDirectory(prefix="dcai-check-") as folder, watch_signals() as interruption:
         journal = Journal()
         limits = engine.Limits(planned.timeout.get("cell"), planned.timeout.get("run"))
@@ -263,9 +264,12 @@ def _check(draft: _Draft, planned: Pipeline) -> list[str]:
         raise KeyboardInterrupt if tally.exit_code == EXIT_CODES["interrupted"] else SystemExit(tally.exit_code)
     if tally.error is not None:
         raise RunError(_failed_check(tally))
-    missing = [p for p in planned.outputs if not (draft.root / p).exists()]
+    missing = ledger.unwritten(draft.root, before, stopped=tally.status == "stopped")
     if missing:
-        raise RunError(f"The check run did not make the output {missing[0]!r}. Nothing was written. Correct `outputs`.")
+        earlier = ", though one from earlier is there" if (draft.root / missing[0]).exists() else ""
+        raise RunError(
+            f"The check run did not make the output {missing[0]!r}{earlier}. Nothing was written. Correct `outputs`."
+        )
     failed = [g for g in manifest.judge_gates(planned.gates, tally.metrics) if not g["passed"]]
     notes = [f"The gate {g['gate']} {g['rule']} did not pass in the check run (value {g['value']!r})." for g in failed]
     return notes + (["The check run stopped on purpose before its last cell."] if tally.status == "stopped" else [])
@@ -276,9 +280,10 @@ def _failed_check(tally: Tally) -> str:
     assert error is not None
     first = next((line for line in error.source.splitlines() if line.strip()), "")
     place = "" if error.cell is None else f" in cell {error.cell + 1} (`{first}`)"
+    said = ledger.one_line(f"{error.error}: {error.message.rstrip('.')}{place}", 600)
     return (
-        f"The notebook does not run in a fresh kernel: {error.error}: {error.message}{place}. Nothing was written. "
-        "Restart its kernel, run all cells, and correct what fails; or promote it unchecked with check=False (--no-check)."
+        f"The notebook does not run in a fresh kernel: {said}. Nothing was written. Restart its kernel, run all cells and "
+        "correct what fails, or skip this check: check=False in Python, --no-check on the command line."
     )
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from dcai.base import display, store
 from dcai.base.errors import InputError
-from dcai.base.records import RunProgress, RunRecord, RunStatus
+from dcai.base.records import FileHash, RunProgress, RunRecord, RunStatus
 from dcai.pipelines import documents, engine, injection, ledger, manifest
 from dcai.pipelines.definition import Pipeline
 from dcai.pipelines.journal import Event, Journal, Tally, add_up, read_journal
 from dcai.pipelines.ledger import History, history
+from dcai.pipelines.manifest import MANIFEST
 from dcai.pipelines.names import (
     find_root,
     new_run_id,
@@ -64,7 +65,7 @@ class Run:
         facts = display.to_table(
             [ledger.shown(one)], ("status", "started", "seconds", "cells", "metrics", "error"), ("seconds",)
         )
-        files = [{"file": f.path, "sha256": (f.sha256 or "missing")[:12], "bytes": f.size} for f in one.outputs]
+        files = [{"file": f.path, "sha256": (f.sha256 or "not written")[:12], "bytes": f.size} for f in one.outputs]
         made = display.to_table(files, ("file", "sha256", "bytes"), ("bytes",)) if files else ""
         return display.to_block(
             f"<h3>Run {display.escape(one.run)} of {display.escape(one.pipeline)}</h3>", facts, made
@@ -72,11 +73,7 @@ class Run:
 
 
 def _reason(one: RunRecord) -> str:
-    return (
-        ""
-        if one.error is None
-        else f" ({one.error.error}: {one.error.message.splitlines()[0] if one.error.message else ''})"
-    )
+    return "" if one.error is None else f" ({ledger.one_line(f'{one.error.error}: {one.error.message}')})"
 
 
 def run(
@@ -197,36 +194,41 @@ def _execute(
     hidden = injection.secrets_of(plan.found, plan.values)
     surroundings = {RUN_FOLDER: str(folder), "DCAI_RUN": plan.run_id, "DCAI_PIPELINE": plan.name, **hidden}
     orders = engine.Orders(journal, interruption, plan.limits, plan.cwd, surroundings)
-    notebook = injection.inject(plan.notebook, plan.values, plan.found) if plan.values else plan.notebook
+    targets = [folder / ledger.NOTEBOOK, *([target] if target else [])]
+    before = ledger.mark_files(plan.root, plan.outputs)
     gates: list[dict[str, Any]] = []
     try:
         with journal:
-            gates = _carry_out(plan, notebook, orders, [folder / ledger.NOTEBOOK, *([target] if target else [])])
+            gates = _carry_out(plan, before, orders, targets)
     finally:
-        one = replace(ledger.take_over(one, journal.tally), gates=gates, outputs=_outputs(plan, folder))
-        ledger.write_record(folder / ledger.RECORD, one)
+        one = replace(ledger.take_over(one, journal.tally), gates=gates, outputs=_outputs(plan, before))
+        one = ledger.write_record(folder / ledger.RECORD, one)
     return one
 
 
-def _carry_out(plan: Plan, notebook: Any, orders: engine.Orders, targets: list[Path]) -> list[dict[str, Any]]:
+def _carry_out(
+    plan: Plan, before: Mapping[str, ledger.Mark], orders: engine.Orders, targets: list[Path]
+) -> list[dict[str, Any]]:
     """Execute, save and judge; a full disk or a folder that was taken away is a failed run."""
+    notebook = injection.inject(plan.notebook, plan.values, plan.found)
     try:
         text = documents.write_notebook(engine.execute(notebook, plan.kernel, orders))
         for path in targets:
             store.write_atomic(path, text)
     except OSError as error:
         orders.journal.write("error", status="failed", error=type(error).__name__, message=str(error))
-    return _judge(plan, orders.journal)
+    return _judge(plan, before, orders.journal)
 
 
-def _judge(plan: Plan, journal: Journal) -> list[dict[str, Any]]:
+def _judge(plan: Plan, before: Mapping[str, ledger.Mark], journal: Journal) -> list[dict[str, Any]]:
     """Journal what the run should have made and did not: declared outputs, passed gates."""
     tally = journal.tally
     if tally.status not in ("running", "stopped"):
         return []
-    missing = [p for p in plan.outputs if not (plan.root / p).exists()]
+    missing = ledger.unwritten(plan.root, before, stopped=tally.status == "stopped")
     if missing:
-        message = f"The run did not make {', '.join(map(repr, missing))}, which its pipeline declares as outputs."
+        said = f"outputs {', '.join(map(repr, missing))} were" if missing[1:] else f"output {missing[0]!r} was"
+        message = f"The {said} not written by this run. Let the notebook write what is declared, or correct 'outputs' in {MANIFEST}."
         journal.write("error", status="failed", error="MissingOutput", message=message)
     if tally.status == "stopped":
         return []
@@ -238,9 +240,12 @@ def _judge(plan: Plan, journal: Journal) -> list[dict[str, Any]]:
     return judged
 
 
-def _outputs(plan: Plan, folder: Path) -> list[Any]:
-    made = sorted(p for p in (folder / ledger.ARTIFACTS).rglob("*") if p.is_file())
-    return ledger.hash_files(plan.root, [*plan.outputs, *(relative_to_root(p, plan.root) for p in made)])
+def _outputs(plan: Plan, before: Mapping[str, ledger.Mark]) -> list[FileHash]:
+    """Hash what the run has made; a declared output that it did not write has no hash, whatever is there."""
+    absent = ledger.unwritten(plan.root, before)
+    declared = [FileHash(p, None, None) if p in absent else ledger.hash_file(plan.root, p) for p in plan.outputs]
+    made = sorted(p for p in (plan.folder / ledger.ARTIFACTS).rglob("*") if p.is_file())
+    return [*declared, *(ledger.hash_file(plan.root, relative_to_root(p, plan.root)) for p in made)]
 
 
 def _make_folder(plan: Plan) -> Path:

@@ -33,6 +33,9 @@ _NAMED: dict[str, Schema] = {
 }
 _SEQUENCES = {"list": "list", "List": "list", "Sequence": "list", "tuple": "tuple", "Tuple": "tuple"}
 _MAPPINGS = frozenset({"dict", "Dict", "Mapping"})
+_REFERENCES = frozenset({"$ref", "$dynamicRef"})
+# The keywords of a schema that hold data, not schemas.
+_DATA = frozenset({"default", "enum", "const", "examples"})
 # The constructors whose call with one literal is data too: `Path("data")`, `Decimal("0.1")`.
 _CONSTRUCTORS = frozenset({"Path", "PurePath", "Decimal", "date", "datetime"})
 
@@ -199,13 +202,13 @@ def item_schema(schema: Mapping[str, Any], index: int) -> Schema:
 def problem_of(name: str, schema: Mapping[str, Any], value: Any) -> str | None:
     """Say what is wrong with a plain value for a parameter, None where nothing is."""
     import jsonschema
+    import referencing  # an empty registry: nothing is ever fetched
 
     if not is_json(value):
         return f"The parameter {name!r} must be plain data (JSON without NaN). Got {shorten(repr(value))} instead."
-    try:
-        errors = list(jsonschema.Draft202012Validator(dict(schema)).iter_errors(value))
-    except (jsonschema.SchemaError, jsonschema.exceptions.UnknownType, TypeError) as error:
-        return f"The schema of the parameter {name!r} is not a JSON Schema: {shorten(str(error))}"
+    if wrong := problem_of_schema(schema):
+        return f"The schema of the parameter {name!r} cannot be used: {wrong}"
+    errors = list(jsonschema.Draft202012Validator(dict(schema), registry=referencing.Registry()).iter_errors(value))
     if errors:
         place = "".join(f"[{p!r}]" for p in errors[0].absolute_path)
         got = "the secret given" if schema.get("x-python") == "secret" else shorten(repr(value))
@@ -218,6 +221,36 @@ def problem_of(name: str, schema: Mapping[str, Any], value: Any) -> str | None:
         except ValueError:
             return f"The parameter {name!r} must be {describe(schema)}. Got {shorten(repr(value))} instead."
     return None
+
+
+def problem_of_schema(schema: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with a schema that a person may have edited, None where nothing is.
+
+    Examples
+    --------
+    >>> problem_of_schema({"properties": {"name": {"type": "string", "pattern": "("}}})
+    "'(' is not a 'regex', at properties.name.pattern. Correct it."
+    """
+    import jsonschema
+
+    if _refers(schema):
+        return "references ($ref) are not followed. Write the schema out in full."
+    formats = jsonschema.FormatChecker(("regex",))
+    try:
+        jsonschema.Draft202012Validator.check_schema(dict(schema), format_checker=formats)
+    except jsonschema.SchemaError as error:
+        place = ".".join(map(str, error.absolute_path))
+        return f"{shorten(error.message)}{f', at {place}' if place else ''}. Correct it."
+    return None
+
+
+def _refers(schema: object) -> bool:
+    """Tell whether a schema holds a reference; defaults and allowed values are data, and may look like one."""
+    if isinstance(schema, list):
+        return any(map(_refers, schema))
+    if not isinstance(schema, Mapping):
+        return False
+    return any(k in _REFERENCES or (k not in _DATA and _refers(v)) for k, v in schema.items())
 
 
 def is_json(value: Any) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 _ROOT = click.option("--root", type=click.Path(file_okay=False), help="The repository (default: the one at hand).")
 _LONGEST_MESSAGE = 2000
+_SHOWN_FACTS = ("run", "pipeline", "status", "seconds", "metrics", "error")
 _ARROW = re.compile(r"^-+> (\d+)", re.MULTILINE)
 
 
@@ -50,6 +51,7 @@ def promote(
 ) -> None:
     """Make NOTEBOOK a pipeline: pipelines/NAME with a clean notebook and pipeline.yaml."""
     from dcai.base import contract
+    from dcai.pipelines.ledger import one_line
     from dcai.pipelines.pipeline import promote as promote_notebook
 
     made = promote_notebook(
@@ -68,10 +70,10 @@ def promote(
         click.echo(contract.to_json(made))
         return
     for path in made.files:
-        click.echo(f"wrote {path}")
+        click.echo(f"wrote {one_line(path, _LONGEST_MESSAGE)}")
     click.echo(f"committed {made.commit[:10]}" if made.commit else "not committed")
     for note in made.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {one_line(note, _LONGEST_MESSAGE)}", err=True)
     click.echo(f"run it with: dcai run {made.name}")
 
 
@@ -125,6 +127,7 @@ def run(
 ) -> None:
     """Run a pipeline or a notebook; the exit code says how it ended."""
     from dcai.base import contract
+    from dcai.pipelines.ledger import one_line
     from dcai.pipelines.runs import carry_out
 
     values = _values(target, root, parameters, files)
@@ -133,8 +136,8 @@ def run(
         click.echo(contract.to_json(done.record))
     else:
         for name, value in done.metrics.items():
-            click.echo(show_text(f"{name} = {value}"))
-        click.echo(f"{done.status}  {done.folder}")
+            click.echo(one_line(f"{name} = {value}"))
+        click.echo(f"{done.status}  {one_line(done.folder, _LONGEST_MESSAGE)}")
     if done.record.error is not None:
         click.echo(explain(done.record), err=True)
     context.exit(done.exit_code)
@@ -215,14 +218,18 @@ def explain(record: RunRecord) -> str:
     """Say why a run did not succeed, with the line of the notebook where it went wrong."""
     error = record.error
     assert error is not None
-    lines = [f"{record.status}: {error.error}: {error.message}"]
+    from dcai.pipelines.ledger import one_line
+
+    # What follows the first line of a message is set in, so that it cannot be taken for a line of ours.
+    message = "\n".join(f"    {line}" for line in f"{error.error}: {error.message}".splitlines()).strip()
+    lines = [f"{record.status}: {show_text(message, _LONGEST_MESSAGE)}"]
     if error.cell is not None:
         source = error.source.splitlines()
         match = _ARROW.search(error.traceback)
         number = int(match[1]) if match and 0 < int(match[1]) <= len(source) else 0
         text = source[number - 1] if number else next(iter(source), "")
-        lines.append(f"  cell {error.cell + 1}{f', line {number}' if number else ''}: {text.strip()}")
-    return show_text("\n".join(lines), _LONGEST_MESSAGE)
+        lines.append(f"  cell {error.cell + 1}{f', line {number}' if number else ''}: {one_line(text.strip())}")
+    return "\n".join(lines)
 
 
 @click.command()
@@ -232,15 +239,14 @@ def explain(record: RunRecord) -> str:
 def runs(name: str | None, root: str | None, *, as_json: bool) -> None:
     """List the runs of a repository, newest first."""
     from dcai.base import contract
-    from dcai.pipelines.ledger import history, shown
+    from dcai.pipelines.ledger import history, one_line, shown
 
     found = history(name, root=root)
     if as_json:
         click.echo(json.dumps([contract.to_plain(r) for r in found], ensure_ascii=False))
     for one in () if as_json else found:
-        facts = shown(one)
-        click.echo(
-            f"{one.run}  {one.pipeline}  {one.status}  {facts['seconds']} s  {facts['metrics']}  {facts['error']}".rstrip()
-        )
+        facts = {fact: one_line(value) for fact, value in shown(one).items()}
+        facts["seconds"] += " s"
+        click.echo("  ".join(facts[f] for f in _SHOWN_FACTS).rstrip())
     for problem in found.problems:
-        click.echo(f"warning: {problem}", err=True)
+        click.echo(f"warning: {one_line(problem, _LONGEST_MESSAGE)}", err=True)

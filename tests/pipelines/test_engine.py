@@ -16,7 +16,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from dcai.base.errors import InputError
 from dcai.pipelines.engine import DcaiEngine
-from tests.pipelines.conftest import command, kernels_of, write
+from tests.pipelines.conftest import command, kernels_of, make_notebook, write
 
 
 def call(notebook, out="out.ipynb", **options):
@@ -112,6 +112,27 @@ def test_stopping_on_purpose_is_no_error(repo):
     done = call("case.ipynb")
     assert [c.metadata.papermill.status for c in done.cells] == ["completed", "completed", "pending"]
     assert record_of()["status"] == "stopped"
+
+
+def test_an_exit_with_a_text_is_papermills_error_though_the_text_is_0(repo):
+    write(repo / "case.ipynb", "rate = 0.1", "import sys\nsys.exit('0')", "print('never')")
+    with pytest.raises(papermill.PapermillExecutionError) as caught:
+        call("case.ipynb")
+    assert (caught.value.ename, caught.value.evalue) == ("SystemExit", "'0'")
+    assert (record_of()["status"], record_of()["error"]["message"]) == ("failed", "'0'")
+
+
+def test_an_injected_cell_counts_only_together_with_what_papermill_says_of_it(repo):
+    notebook = make_notebook("rate = 0.1", "rate = 0.5", "print(rate)")
+    notebook.cells[1].metadata["tags"] = ["injected-parameters"]
+    nbformat.write(notebook, repo / "cell.ipynb")
+    done = call("cell.ipynb")
+    assert (done.cells[-1].outputs[0].text, record_of()["parameters"]) == ("0.1\n", {"rate": 0.1})
+    del notebook.cells[1]
+    notebook.metadata["papermill"] = {"parameters": {"rate": 0.5}}
+    nbformat.write(notebook, repo / "says.ipynb")
+    done = call("says.ipynb")
+    assert (done.cells[-1].outputs[0].text, record_of()["parameters"]) == ("0.1\n", {"rate": 0.1})
 
 
 def test_a_missing_kernel_and_one_that_cannot_start_are_no_success(repo, tmp_path, monkeypatch):

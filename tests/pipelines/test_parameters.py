@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from nbformat import v4
 
 from dcai.base.errors import InputError, MissingError
+from dcai.base.records import NotebookParameters, Parameter
 from dcai.pipelines.injection import inject, mask, secrets_of
 from dcai.pipelines.parameters import (
+    defaults_of,
     find_in,
     find_parameters,
     normalise,
@@ -104,6 +106,59 @@ def test_defaults_that_are_expressions_are_listed_and_settable_only_where_annota
     ]  # fmt: skip
     assert "default" not in found.parameters[1].schema
     assert any(p.startswith("'n' is computed (2 * 3)") for p in found.problems)
+
+
+CHANGES = [
+    "a += 4", "if True:\n    a = 9", "for a in range(3):\n    pass", "with open('f') as a:\n    pass", "del a",
+    "try:\n    pass\nexcept ValueError as a:\n    pass", "a, *rest = 1, 2, 3", "a, c = f()", "import a", "from m import x as a",
+    "def a():\n    pass", "class a:\n    pass", "def f():\n    global a\n    a = 3\nf()", "print(a := 3)", "c = [a := i for i in '1']",
+    "match 1:\n    case a:\n        pass", "match [1]:\n    case [*a]:\n        pass", "match {}:\n    case {**a}:\n        pass",
+    "a[0] = 1", "a.b = 1", "a[0].b += 1", "del a[0]", "while True:\n    a = 2\n    break", "if x:\n    b = a = 5",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_default_that_its_cell_changes_again_is_not_recorded(change):
+    found = found_in(f"a = 1\n{change}", "print(a)")
+    (a,) = [p for p in found.parameters if p.name == "a"]
+    assert (a.settable, "default" in a.schema, defaults_of(found).get("a")) == (False, False, None)
+    expected = "'a' is computed (1  # changed again in its cell), so it cannot be set. Annotate it to make it settable."
+    assert expected in found.problems
+    annotated = found_in(f"a: int = 1\n{change}", "print(a)")
+    assert (annotated.parameters[0].settable, defaults_of(annotated).get("a")) == (True, None)
+    assert "'a' is changed again in its cell, so its default is not known." in annotated.problems
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "a = 5\na = 1",
+        "a = 5\na += 4\na = 1",
+        "for a in range(3):\n    pass\na = 1",
+        "a = 1\ndef f(a):\n    a = 3\n    a[0] = 2\n    return a",
+        "a = 1\nclass C:\n    a = 5",
+        "a = 1\nb = [a for a in range(3)]",
+        "a = 1\nb = lambda a=2: a",
+        "a = 1\nb[a] = 2\nc.a = 3\nprint(a)",
+    ],
+)
+def test_the_last_plain_assignment_wins_and_other_scopes_change_nothing(source):
+    found = found_in(source, "print(a)")
+    assert defaults_of(found)["a"] == 1
+    assert not [p for p in found.problems if "'a'" in p]
+
+
+def test_a_literal_that_json_cannot_hold_is_named_as_such():
+    found = found_in("weights = {1: 0.5}\nnames = {'a', 'b'}", "print(weights, names)")
+    hint = "use text, numbers, lists, and mappings whose keys are text"
+    assert found.problems[0] == (
+        f"'weights' has a default that JSON cannot hold ({{1: 0.5}}; {hint}), so it cannot be set. "
+        "Annotate it to make it settable."
+    )
+    assert [p.settable for p in found.parameters] == [False, False]
+    assert validate(found, {"weights": {"1": 0.5}}) == [
+        f"The parameter 'weights' has a default that JSON cannot hold ({{1: 0.5}}; {hint}). Annotate it to set it."
+    ]
 
 
 def test_magics_shell_lines_and_help_do_not_hide_parameters():
@@ -203,6 +258,12 @@ def test_a_file_that_is_not_there_and_bytes_that_are_no_text(tmp_path):
         find_parameters(tmp_path / "n.ipynb")
 
 
+def test_code_that_no_kernel_can_be_sent_is_refused(tmp_path):
+    (tmp_path / "n.ipynb").write_text(json.dumps(make_notebook("x = 1", "y = '\ud83d'")))
+    with pytest.raises(InputError, match=r"Cell 2 of .*n\.ipynb holds half a character \(a lone surrogate\)"):
+        find_parameters(tmp_path / "n.ipynb")
+
+
 def test_a_notebook_file_is_read_and_named(tmp_path):
     path = write(tmp_path / "Träin Model.ipynb", "rate = 1", "print(rate)")
     found = find_parameters(path)
@@ -270,7 +331,7 @@ def test_text_of_the_wrong_type_is_refused_and_names_the_parameter(source, text,
         ("x: float = 1.0", float("nan"), "The parameter 'x' must be plain data (JSON without NaN). Got nan instead."),
         ("x = None", {1, 2}, "The parameter 'x' must be plain data (JSON without NaN). Got {1, 2} instead."),
         ("x: str = ''", "\ud800", r"The parameter 'x' must be plain data (JSON without NaN). Got '\ud800' instead."),
-        ("x = 2 * 3", 1, "The parameter 'x' is computed in the notebook (2 * 3). Annotate it to set it."),
+        ("x = 2 * 3", 1, "The parameter 'x' is computed (2 * 3). Annotate it to set it."),
     ],
 )  # fmt: skip
 def test_wrong_values_are_named(source, value, message):
@@ -288,6 +349,30 @@ def test_unknown_names_get_a_guess_and_missing_ones_are_asked_for():
 def test_a_secret_is_never_repeated_in_a_message():
     found = found_in("token: Annotated[str, 'secret'] = ''", "print(token)")
     assert validate(found, {"token": 12345}) == ["The parameter 'token' must be a text. Got the secret given instead."]
+
+
+@pytest.mark.parametrize(
+    ("schema", "wrong"),
+    [
+        ({"$ref": "http://localhost:1/x"}, "references ($ref) are not followed. Write the schema out in full."),
+        ({"anyOf": [{"items": {"$ref": "#/$defs/a"}}]}, "references ($ref) are not followed."),
+        ({"$dynamicRef": "#a"}, "references ($ref) are not followed."),
+        ({"type": "string", "pattern": "("}, "'(' is not a 'regex', at pattern. Correct it."),
+        ({"type": "text"}, "'text' is not valid under any of the given schemas, at type."),
+        ({"minimum": "1"}, "'1' is not of type 'number', at minimum."),
+    ],
+)
+def test_a_schema_that_cannot_be_used_is_a_sentence_and_fetches_nothing(monkeypatch, schema, wrong):
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("asked the network"))
+    found = NotebookParameters("n", "n", 0, True, [Parameter("x", schema, True, "1")], [])
+    (said,) = validate(found, {"x": "a"})
+    assert said.startswith(f"The schema of the parameter 'x' cannot be used: {wrong}")
+
+
+def test_defaults_and_choices_that_look_like_references_are_data():
+    schema = {"enum": [{"$ref": "a"}], "default": {"$ref": "a"}}
+    found = NotebookParameters("n", "n", 0, True, [Parameter("x", schema, True, "1")], [])
+    assert validate(found, {"x": {"$ref": "a"}}) == []
 
 
 # ---------------------------------------------------------------- injection
@@ -365,6 +450,13 @@ def test_the_cell_stands_after_the_parameters_cell_and_replaces_an_older_one():
     assert second.metadata.papermill.parameters == {"x": 3}
     assert len(notebook.cells) == 3
     nbformat.validate(second)
+
+
+def test_without_values_the_cell_of_an_earlier_run_goes():
+    notebook = make_notebook("x = 1", "print(x)")
+    plain = inject(inject(notebook, {"x": 2}), {})
+    assert [c.source for c in plain.cells] == ["x = 1", "print(x)"]
+    assert plain.metadata.papermill.parameters == {}
 
 
 def test_an_untagged_notebook_gets_its_values_after_the_cell_that_holds_them():

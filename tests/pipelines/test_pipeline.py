@@ -8,7 +8,9 @@ import pytest
 from nbformat import v4
 
 from dcai.base.errors import GitError, InputError, MissingError, RunError
+from dcai.base.records import RunFailure
 from dcai.pipelines import documents, names, pipeline
+from dcai.pipelines.journal import Tally
 from dcai.pipelines.pipeline import Pipeline, list_pipelines, load_pipeline, promote
 from tests.pipelines.conftest import call_main, git, make_notebook, write
 
@@ -78,7 +80,7 @@ def test_there_is_always_exactly_one_parameters_cell(repo):
         cells = documents.read_notebook(made.notebook).cells
         tags[name] = [c.metadata.get("tags") for c in cells]
         if name == "guess":
-            assert "Cell 1 was taken as the parameters cell, because it looks most like one." in made.promotion.notes
+            assert "Cell 2 was taken as the parameters cell, because it looks most like one." in made.promotion.notes
     assert tags == {
         "none": [["parameters"], None, None],
         "guess": [None, ["parameters"], None],
@@ -223,6 +225,35 @@ def test_an_output_that_the_check_does_not_make_is_an_error(repo):
     assert nothing_was_written(repo)
 
 
+def test_an_output_from_earlier_is_none_that_the_check_made(repo):
+    write(repo / "train.ipynb", "rate = 1", "print(rate)")
+    (repo / "out.txt").write_text("old")
+    said = r"did not make the output 'out\.txt', though one from earlier is there\. Nothing was written"
+    with pytest.raises(RunError, match=said):
+        promote("train.ipynb", outputs=["out.txt"])
+    assert nothing_was_written(repo)
+    write(repo / "train.ipynb", "rate = 1", "import sys\nsys.exit(0)", "print(rate)")
+    made = promote("train.ipynb", outputs=["out.txt"])
+    assert "The check run stopped on purpose before its last cell." in made.promotion.notes
+
+
+def test_a_failed_check_is_one_readable_sentence_without_control_characters():
+    error = RunFailure("ValueError", 1, "\nload('\x1b[2J')", "no\x07\nfile.")
+    assert pipeline._failed_check(Tally("failed", 1, error)) == (
+        "The notebook does not run in a fresh kernel: ValueError: no\\u0007 file in cell 2 (`load('\\u001b[2J')`). "
+        "Nothing was written. Restart its kernel, run all cells and correct what fails, or skip this check: "
+        "check=False in Python, --no-check on the command line."
+    )
+
+
+def test_notes_of_a_promotion_stay_on_their_lines_in_a_terminal(repo, capsys):
+    write(repo / "train.ipynb", 'a = 1\npath = f"""{a}\nwrote \x1b[2J\u202e"""', "print(path)")
+    code, out, said = call_main(capsys, "promote", "train.ipynb", "--no-check")
+    assert (code, len(out.splitlines())) == (0, 5)
+    assert all(line.startswith("note: ") for line in said.splitlines())
+    assert not {"\x1b", "\u202e"} & set(out + said)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -254,7 +285,7 @@ def test_wrong_arguments_are_refused_before_anything_is_written(train, options, 
 
 def test_computed_parameters_cannot_be_offered(repo):
     write(repo / "train.ipynb", "rate = 2 * 3\nname = 1", "print(rate)")
-    with pytest.raises(InputError, match=r"'rate' is computed in the notebook \(2 \* 3\)"):
+    with pytest.raises(InputError, match=r"'rate' is computed \(2 \* 3\)"):
         plain(repo, parameters=["rate"])
 
 
@@ -355,6 +386,16 @@ def test_pipelines_are_listed_and_a_broken_one_says_why(train):
         ("name: train\noutputs: [1]", "must be a list of paths"),
         ("name: train\ngates: {a: 1}", "The gate 'a' of"),
         ("name: train\ntimeout: {cell: soon}", "holds seconds above 0"),
+        ("name: train\ntimeout: {run: .inf}", "holds seconds above 0"),
+        ("name: train\ntimeout: {run: .nan}", "holds seconds above 0"),
+        ("name: train\ntriggers: {code: true}", "'triggers' in"),
+        ("name: train\ntriggers: {code: true}", "is not supported by this version yet. Remove it."),
+        ("name: train\nupstream: [a]", "is not supported by this version yet. Remove it."),
+        ("name: train\nenvironment: a.yaml", "is not supported by this version yet. Remove it."),
+        ("name: train\nretries: 3", "is not supported by this version yet. Remove it."),
+        ("parameters: {properties: {a: {$ref: 'http://localhost:1/x'}}}", "is not a schema that can be used: references ($ref)"),
+        ("parameters: {properties: {a: {pattern: (}}}", "'(' is not a 'regex', at properties.a.pattern."),
+        ("parameters: {properties: {a: {type: integr}}}", "at properties.a.type."),
         ("name: train\nparameters: {properties: [a]}", "must be a JSON Schema object"),
         ("name: !!python/object:os.system ls", "must be a text"),
         ("parameters: {properties: {a: {default: !!python/object:os.system ls}}}", "holds a value that is no plain data"),

@@ -17,13 +17,14 @@ import pytest
 
 from dcai.base import contract
 from dcai.base.errors import InputError, MissingError
-from dcai.base.records import RunRecord
-from dcai.pipelines import engine, ledger, runs
+from dcai.base.records import RunFailure, RunRecord
+from dcai.pipelines import documents, engine, exits, ledger, runs
 from dcai.pipelines.journal import Journal, add_up, read_journal
 from dcai.pipelines.notebook import METRICS, artifact, record, stop
 from dcai.pipelines.pipeline import list_pipelines, promote
 from dcai.pipelines.runs import Run, history, new_run_id, run, run_progress
 from dcai.pipelines.signals import Interruption, watch_signals
+from dcai.shells.cli_promote import explain
 from tests.pipelines.conftest import DCAI, call_main, command, git, kernels_of, make_notebook, make_repository, write
 
 TRAIN = [
@@ -198,6 +199,8 @@ def test_a_failing_cell_is_a_failed_run_with_the_cell_in_the_record(repo):
         ("import sys\nsys.exit(0)", "stopped", 0),
         ("from dcai.pipelines.notebook import stop\nstop('nothing new')", "stopped", 0),
         ("quit()", "stopped", 0),
+        ("exit(1)", "failed", 1),
+        ("import sys\nsys.exit('0')", "failed", 1),
         ("import sys\nsys.exit(3)", "failed", 1),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "kernel_died", 5),
         ("import os\nos._exit(4)", "kernel_died", 5),
@@ -209,11 +212,42 @@ def test_other_ends_are_told_apart(repo, source, status, code):
     assert (done.status, done.exit_code) == (status, code)
     assert statuses(done) == ["completed", "completed" if status == "stopped" else "failed", "pending"]
     assert kernels_of(repo) == []
-    expected = {"input('name?')": "Make the answer a parameter", "import os\nos._exit(4)": "exit code 4"}
+    expected = {
+        "input('name?')": "Make the answer a parameter",
+        "import os\nos._exit(4)": "exit code 4",
+        "import sys\nsys.exit('0')": "'0'",
+    }
     if source in expected:
         assert expected[source] in done.record.error.message
     if "SIGKILL" in source:
         assert "killed by signal SIGKILL" in done.record.error.message
+
+
+def test_an_exit_is_judged_by_its_code_as_python_does(tmp_path):
+    """Also that a code is not mistaken for another whose text is the same."""
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    codes = ["", "0", "None", "False", "0.0", "''", "'0'", "'None'", "3", "-1", "True"]
+    cells = [f"import sys\nsys.exit({code})" for code in codes]
+    client = NotebookClient(
+        make_notebook("x = 1", *cells), kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+    )
+
+    async def judge():
+        judged = {}
+        async with client.async_setup_kernel():
+            for index, code in enumerate(codes, 1):
+                with pytest.raises(CellExecutionError) as caught:
+                    await client.async_execute_cell(client.nb.cells[index], index)
+                judged[code] = await exits.raised_success(client, caught.value)
+        return judged
+
+    well = {"", "0", "None", "False"}
+    assert {code for code, success in asyncio.run(judge()).items() if success} == well
+    for code in codes:
+        done = subprocess.run([sys.executable, "-c", f"import sys; sys.exit({code})"], capture_output=True, check=False)
+        assert (done.returncode == 0) == (code in well)
 
 
 def test_a_cell_or_a_run_that_takes_too_long_is_timed_out_and_its_children_end(repo):
@@ -261,10 +295,96 @@ def test_a_missing_output_fails_a_run_and_a_stop_without_it_exits_1(repo):
     promote("train.ipynb", outputs=["out.txt"], check=False)
     done = run("train")
     assert (done.status, done.exit_code, done.record.error.error) == ("failed", 1, "MissingOutput")
-    assert "'out.txt'" in done.record.error.message
+    assert done.record.error.message.startswith("The output 'out.txt' was not written by this run.")
     done = run("train", {"early": True})
     assert (done.status, done.exit_code) == ("stopped", 1)
     assert run("train", {"where": "out.txt"}).status == "succeeded"
+
+
+def test_an_output_from_earlier_is_not_claimed_by_a_run_that_does_not_write_it(repo):
+    write(
+        repo / "train.ipynb",
+        "how = 'leave'",
+        "from pathlib import Path\nimport shutil, sys\nif how == 'stop':\n    sys.exit(0)",
+        "if how == 'same':\n    Path('out.txt').write_text('old')\n    Path('folder/new.txt').write_text('')\n"
+        "if how == 'copy':\n    shutil.copy2('kept.txt', 'out.txt')\n    Path('folder/one.txt').write_text('one')",
+    )
+    (repo / "folder").mkdir()
+    for name in ("out.txt", "kept.txt", "folder/one.txt"):
+        (repo / name).write_text("old")
+        os.utime(repo / name, (1, 1))
+    promote("train.ipynb", outputs=["out.txt", "folder"], check=False)
+    done = run("train")
+    assert (done.status, done.exit_code, done.record.error.error) == ("failed", 1, "MissingOutput")
+    assert done.record.error.message == (
+        "The outputs 'out.txt', 'folder' were not written by this run. "
+        "Let the notebook write what is declared, or correct 'outputs' in pipeline.yaml."
+    )
+    assert [(f.path, f.sha256, f.size) for f in done.record.outputs] == [
+        ("out.txt", None, None),
+        ("folder", None, None),
+    ]
+    assert "not written" in done._repr_html_()
+    done = run("train", {"how": "stop"})  # what is there from earlier is good enough for a stop, and still not its own
+    assert (done.status, done.exit_code, [f.sha256 for f in done.record.outputs]) == ("stopped", 0, [None, None])
+    for how in ("same", "copy"):  # the same bytes, written again; and with the original's time
+        done = run("train", {"how": how})
+        assert done.status == "succeeded"
+        assert all(f.sha256 for f in done.record.outputs)
+
+
+def test_the_injected_cell_of_an_earlier_run_does_not_run_again(repo):
+    notebook = make_notebook(
+        "rate = 0.1", "rate = 0.5", "from dcai.pipelines.notebook import record\nrecord(rate=rate)"
+    )
+    notebook.cells[1].metadata["tags"] = ["injected-parameters"]
+    nbformat.write(notebook, repo / "case.ipynb")
+    done = run("case.ipynb")
+    assert (done.record.parameters, done.metrics) == ({"rate": 0.1}, {"rate": 0.1})
+    made = promote("case.ipynb", check=False)
+    nbformat.write(notebook, made.notebook)
+    assert run("case").metrics == {"rate": 0.1}
+
+
+def test_what_cannot_be_written_or_read_does_not_keep_a_record_from_being_settled(repo, monkeypatch):
+    source = "import os\nfrom dcai.pipelines.notebook import artifact\nartifact('locked.txt').write_text('x')\n"
+    source += "open(os.fsencode(artifact('a').parent) + b'/\\xff.txt', 'w').close()\nraise ValueError('\\udcff')"
+    write(repo / "case.ipynb", "x = 1", source)
+    whole = ledger.store.sha256_of
+
+    def refuse(path):
+        if path.name == "locked.txt":
+            raise PermissionError(13, "Permission denied")
+        return whole(path)
+
+    monkeypatch.setattr(ledger.store, "sha256_of", refuse)
+    done = run("case.ipynb", run_id="one")
+    assert (done.status, done.record.error.error) == ("failed", "ValueError")
+    listed = {Path(f.path).name: f.sha256 is not None for f in done.record.outputs}
+    assert listed == {"locked.txt": False, "\\udcff.txt": True}
+    assert ledger.read_record(done.folder) == done.record
+    contract.to_json(done.record).encode()  # a shell can print it
+
+
+def test_a_record_and_a_notebook_with_lone_surrogates_can_be_written(repo):
+    folder = running(repo, metrics={"\ud800": "\udfff"}, error=RunFailure("E", 0, "\udcff", "\udcff"))
+    one = ledger.read_record(folder)
+    assert (one.metrics, one.error.message) == ({"\\ud800": "\\udfff"}, "\\udcff")
+    notebook = make_notebook("x = 1")
+    notebook.cells[0].outputs = [nbformat.v4.new_output("stream", name="stdout", text="\ud83d")]
+    written = documents.write_notebook(notebook).encode()
+    assert nbformat.reads(written.decode(), 4).cells[0].outputs[0].text == "\ud83d"
+
+
+def test_the_limits_of_the_manifest_are_kept(repo):
+    write(repo / "train.ipynb", "x = 1", "import time\ntime.sleep(977)")
+    made = promote("train.ipynb", check=False)
+    manifest = made.folder / "pipeline.yaml"
+    manifest.write_text(manifest.read_text() + "timeout: {cell: 1.5, run: 60}\n")
+    done = run("train")
+    assert (done.status, done.record.error.message) == (
+        "timed_out", "The cell took longer than the 1.5 s that a cell may."
+    )  # fmt: skip
 
 
 def test_a_gate_that_does_not_pass_ends_with_3_and_edited_defaults_are_set(repo):
@@ -474,6 +594,34 @@ def test_what_a_page_shows_is_escaped(repo):
     for page in (Run(one, repo)._repr_html_(), history(root=repo)._repr_html_()):
         assert "<script>" not in page
         assert "&lt;script&gt;" in page
+
+
+def test_what_a_terminal_shows_of_a_notebook_is_harmless_and_keeps_its_line(repo, capsys):
+    error = RunFailure("E\x1b", 0, "x\x1b[2J\r\ny", "one\x1b]0;t\x07\nsucceeded  /fake\r\u202e")
+    running(repo, status="failed", metrics={"a\nb": "\x1b[2J\rc"}, error=error)
+    (repo / "runs" / "case" / "x\x1b\ny").mkdir()
+    (repo / "runs" / "case" / "x\x1b\ny" / "run.json").write_text("{")
+    code, out, said = call_main(capsys, "runs")
+    assert (code, len(out.splitlines()), len(said.splitlines())) == (0, 1, 1)
+    told = explain(history(root=repo)[0])
+    assert told.splitlines() == [
+        "failed: E\\u001b: one\\u001b]0;t\\u0007",
+        "    succeeded  /fake",
+        "    \\u202e",
+        "  cell 1: x\\u001b[2J",
+    ]
+    shown = out + said + told + repr(Run(history(root=repo)[0], repo))
+    assert not {"\x1b", "\x07", "\r", "\u202e"} & set(shown)
+
+
+def test_metrics_and_errors_of_a_run_are_shown_without_control_characters(repo, capsys):
+    source = "from dcai.pipelines.notebook import record\nrecord(**{'a\\nsucceeded': '\\x1b[2J'})\nraise ValueError('\\x1b\\nx')"
+    write(repo / "case.ipynb", "x = 1", source)
+    code, out, said = call_main(capsys, "run", "case.ipynb")
+    assert code == 1
+    assert out.splitlines()[0] == "a succeeded = \\u001b[2J"
+    assert "failed: ValueError: \\u001b\n    x\n  cell 2, line 3: raise ValueError" in said
+    assert "\x1b" not in out + said
 
 
 def test_an_end_that_nobody_explained_is_no_success(repo):
