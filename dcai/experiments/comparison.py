@@ -17,8 +17,8 @@ from dcai.base.errors import InputError, MissingError
 from dcai.base.store import write_atomic
 from dcai.experiments.estimates import APPROACHES, ESTIMATES, FACTS, make_estimates
 from dcai.experiments.intervals import MEANING
-from dcai.experiments.materials import Data, prepare_materials
-from dcai.experiments.measures import TEST_DRAWS, Bench, Pair, Progress, choose_model, measure
+from dcai.experiments.materials import Data, Stale, prepare_materials
+from dcai.experiments.measures import TEST_DRAWS, Bench, Pair, Progress, choose_model, describe_choice, measure
 from dcai.experiments.models import check_models, check_scoring
 
 if TYPE_CHECKING:
@@ -179,6 +179,7 @@ def compare(
     models: Any = None,
     key: str | Sequence[str] | None = None,
     test_log: CorrectionLog | str | Path | None = None,
+    stale: Stale = "raise",
     repeats: int = 5,
     scoring: Any = None,
     random_state: int = 0,
@@ -205,11 +206,14 @@ def compare(
         The corrections. Those of rows that are not trained on are left out and counted.
     models : dict, list or estimator, optional
         Scikit-learn classifiers (or regressors for a measured label). The first is the fixed model of ``baseline`` and
-        ``data-centric``; the best by cross-validation within the training rows is that of ``model-centric`` and ``both``.
+        ``data-centric``; the best by cross-validation within (at most 10,000 of) the training rows is that of
+        ``model-centric`` and ``both``.
     key : str or sequence of str, optional
         Columns that identify a row; they are no features. None takes the log's.
     test_log : CorrectionLog or path, optional
         Corrections of test rows: scores on test labels as given and as corrected then stand side by side.
+    stale : {"raise", "skip"}, default "raise"
+        What to do with corrections of training and test rows that no longer fit or are disputed; skipped ones are counted.
     repeats : int, default 5
         How many times training rows are resampled, at least 2.
     scoring : str, callable or list, optional
@@ -231,7 +235,7 @@ def compare(
     LogError
         Where the log belongs to other data or another label.
     StaleError
-        Where corrections of training rows no longer fit.
+        With ``stale="raise"``, where corrections no longer fit: decide those rows anew, or skip the corrections.
 
     Examples
     --------
@@ -245,7 +249,9 @@ def compare(
     repeats = _check_count(repeats, "repeats", 2)
     random_state = _check_count(random_state, "random_state", 0)
     training_log, held_log = _read_log(log, "log"), _read_log(test_log, "test_log")
-    materials = prepare_materials(train, test, label, training_log, held_log, key=key, random_state=random_state)
+    materials = prepare_materials(
+        train, test, label, training_log, held_log, key=key, random_state=random_state, stale=stale
+    )
     notes = list(materials.notes)
     candidates = check_models(models, materials)
     scorers = check_scoring(scoring, materials, notes)
@@ -308,7 +314,7 @@ def _choose_both(bench: Bench, notes: list[str]) -> tuple[dict[Data, str], dict[
         chosen[data], means, seconds[data] = choose_model(bench, data)
         told = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
         notes.append(
-            f"On {data} data the best model is {chosen[data]} (3-fold cross-validation within the training rows, {bench.main}: {told}); "
+            f"On {data} data the best model is {chosen[data]} ({describe_choice(bench)}, {bench.main}: {told}); "
             f"the fixed model is {names[0]}."
         )
     return chosen, seconds

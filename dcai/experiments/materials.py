@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,19 +14,20 @@ from dcai.base.errors import InputError, LogError, shorten
 from dcai.base.fingerprints import canonical, canonicals, hash_rows, plain
 from dcai.base.records import FINGERPRINT, Scalar
 from dcai.base.table import Table, make_table
+from dcai.experiments.overlaps import drop_keys, drop_shared
 from dcai.experiments.splits import Marks, Positions, assign_folds, mark_rows, sort_rows
+from dcai.findings.evidence import Task, infer_task
+from dcai.findings.wording import count
 
 if TYPE_CHECKING:
     from dcai.corrections.log import CorrectionLog
 
-Task = Literal["classification", "regression"]
 Data = Literal["raw", "corrected"]
+Stale = Literal["raise", "skip"]
 
 TEST_FOLDS = 4  # one of four folds is held out
 FEWEST_ROWS = 20
 FEW_TEST_ROWS = 100
-# A number column with more distinct values than this, and fractions or values for half of the rows, is measured.
-MANY_VALUES = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +91,11 @@ def prepare_materials(
     *,
     key: str | Sequence[str] | None,
     random_state: int,
+    stale: Stale = "raise",
 ) -> Materials:
     """Split, correct the training rows only, and keep test rows out of training."""
+    if stale not in get_args(Stale):
+        raise InputError.wrong_value("stale", "compare", "'raise' or 'skip'", stale)
     label = find_label(label, log)
     table = make_table(train, label, key=find_key(key, log), caller="compare")
     if not table.features:
@@ -99,22 +103,18 @@ def prepare_materials(
             "The training data have no column besides label and key. Expected at least one feature column."
         )
     table = _arrange(table)
-    task: Task = "regression" if is_measured(table.frame[label]) else "classification"
+    task = infer_task(table.frame[label])
     notes: list[str] = []
     if test is None:
         table, held_out = _hold_out(table, task, random_state, notes)
     else:
         held_out = _arrange(_check_test(test, table)).frame
-    inside, corrected = _correct(table, held_out, log, notes, has_test_log=test_log is not None)
-    raw, corrected = _drop_shared(table, corrected, held_out, notes)
+        table = drop_keys(table, held_out, notes)
+    inside, corrected = _correct(table, held_out, log, notes, stale, has_test_log=test_log is not None)
     tests = [("as given", held_out)]
     if test_log is not None:
-        known = test_log.restrict(held_out)
-        tests.append(("corrected", known.apply(held_out)))
-        notes.append(
-            f"Test rows are scored twice, with labels as given and with {_count(len(known.standing), 'reviewed decision')} of test_log "
-            "applied; the two are never mixed."
-        )
+        tests.append(("corrected", _correct_test(held_out, test_log, notes, stale)))
+    raw, corrected = drop_shared(table, corrected, [frame for _, frame in tests], notes)
     cells = [raw[label], corrected[label], *(frame[label] for _, frame in tests)]
     reader = _LabelReader(cells, task)
     training: dict[Data, Sample] = {
@@ -165,15 +165,6 @@ def find_key(key: str | Sequence[str] | None, log: CorrectionLog | None) -> str 
 
     names = None if log is None else key_names(log.corrections)
     return key if key is not None or names in (None, (FINGERPRINT,)) else names
-
-
-def is_measured(column: pd.Series[Any]) -> bool:
-    """Say whether a label is a measured number and no class."""
-    if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
-        return False
-    known = column.dropna().astype(float)
-    distinct = known.nunique()
-    return bool(distinct > MANY_VALUES and ((known % 1 != 0).any() or distinct > len(known) / 2))
 
 
 def make_strata(column: pd.Series[Any], task: Task) -> npt.NDArray[Any]:
@@ -266,8 +257,8 @@ def _hold_out(table: Table, task: Task, random_state: int, notes: list[str]) -> 
     held = (fold == 0) & labelled
     if not held.any():
         raise InputError(
-            f"No rows can be held out: the {len(table)} rows have only {len(set(marks.tolist()))} different contents. "
-            "Pass test=, or rows that differ."
+            f"No rows can be held out: no {'class' if task == 'classification' else 'tenth of the label'} has {TEST_FOLDS} rows of "
+            f"different content among the {len(table):,} rows. Pass test=, or more rows that differ."
         )
     # An unlabelled twin of a held-out row stays out of training too; other rows without a label may get one.
     left = ~np.isin(marks, marks[held])
@@ -280,8 +271,34 @@ def _hold_out(table: Table, task: Task, random_state: int, notes: list[str]) -> 
     return rest, table.frame[held].reset_index(drop=True)
 
 
+def _correct_test(held_out: pd.DataFrame, test_log: CorrectionLog, notes: list[str], stale: Stale) -> pd.DataFrame:
+    known = test_log.restrict(held_out)
+    notes.append(
+        f"Test rows are scored twice, with labels as given and with {count(len(known.standing), 'reviewed decision')} of test_log "
+        "applied; the two are never mixed."
+    )
+    return _apply(known, held_out, "test", notes, stale)
+
+
+def _apply(log: CorrectionLog, frame: pd.DataFrame, what: str, notes: list[str], stale: Stale) -> pd.DataFrame:
+    """Apply a log; those corrections that no longer fit are refused, or skipped and counted."""
+    corrected: pd.DataFrame = log.apply(frame, stale=stale)
+    checks = log.check(frame) if stale == "skip" else pd.DataFrame({"status": []})
+    lost = int(checks["status"].isin(["stale", "disputed"]).sum())
+    if lost:
+        verbs = "fits and was" if lost == 1 else "fit and were"
+        notes.append(f"{count(lost, 'correction')} of {what} rows no longer {verbs} skipped (stale='skip').")
+    return corrected
+
+
 def _correct(
-    table: Table, held_out: pd.DataFrame, log: CorrectionLog | None, notes: list[str], *, has_test_log: bool
+    table: Table,
+    held_out: pd.DataFrame,
+    log: CorrectionLog | None,
+    notes: list[str],
+    stale: Stale,
+    *,
+    has_test_log: bool,
 ) -> tuple[CorrectionLog | None, pd.DataFrame]:
     """Apply the corrections of training rows; the others are counted and left out."""
     if log is None:
@@ -298,42 +315,26 @@ def _correct(
             if has_test_log
             else "not applied: test labels stay as given (pass test_log to see both)"
         )
-        notes.append(
-            f"{_count(tested, 'reviewed decision')} about test rows {'was' if tested == 1 else 'were'} {also}."
-        )
+        verb = "was" if tested == 1 else "were"
+        notes.append(f"{count(tested, 'reviewed decision')} about test rows {verb} {also}.")
     lost = total - used - tested
     if lost > 0:
         notes.append(
-            f"{_count(lost, 'reviewed decision')} belong to rows that are neither in training nor in test, and were left out."
+            f"{count(lost, 'reviewed decision', ('belongs', 'belong'))} to rows that are neither in training nor in test, and "
+            f"{'was' if lost == 1 else 'were'} left out."
         )
     if not used:
         notes.append(
             "No decision concerns a training row: the gain from data is zero by construction, which says nothing about the log."
         )
-    return inside, inside.apply(table.frame)
-
-
-def _drop_shared(
-    table: Table, corrected: pd.DataFrame, held_out: pd.DataFrame, notes: list[str]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Take rows out of training whose features, as given or corrected, equal those of a test row."""
-    held = mark_rows(held_out, table.features)
-    shared = set(table.frame.index[np.isin(mark_rows(table.frame, table.features), held)])
-    shared |= set(corrected.index[np.isin(mark_rows(corrected, table.features), held)])
-    if shared:
-        notes.append(
-            f"{_count(len(shared), 'training row')} had the same features as a test row and {'was' if len(shared) == 1 else 'were'} "
-            "dropped from training, so that no model is tested on what it has seen."
-        )
-    drop = list(shared)
-    return table.frame.drop(index=drop), corrected.drop(index=drop, errors="ignore")
+    return inside, _apply(inside, table.frame, "training", notes, stale)
 
 
 def _sample(name: str, frame: pd.DataFrame, table: Table, reader: _LabelReader, what: str, notes: list[str]) -> Sample:
     assert table.label is not None
     labels, there = reader.read(frame[table.label])
     if not there.all():
-        notes.append(f"{_count(int((~there).sum()), 'row')} without a label left out of the {what}.")
+        notes.append(f"{count(int((~there).sum()), 'row')} without a label left out of the {what}.")
     features = frame.loc[there, list(table.features)]
     return Sample(name, features.reset_index(drop=True), labels, features.index.to_numpy(dtype=np.intp))
 
@@ -343,7 +344,7 @@ def _check_samples(training: Mapping[Data, Sample], tests: Sequence[Sample], tas
         what = "test" if sample in tests else "training"
         if len(sample.labels) < 2:  # noqa: PLR2004 (nothing is measured on fewer than two rows)
             raise InputError(
-                f"Only {_count(len(sample.labels), f'{what} row')} ({sample.name}) with a label {'is' if len(sample.labels) == 1 else 'are'} left. "
+                f"Only {count(len(sample.labels), f'{what} row')} ({sample.name}) with a label {'is' if len(sample.labels) == 1 else 'are'} left. "
                 "Expected at least 2: pass more rows."
             )
     if task == "classification":
@@ -369,7 +370,3 @@ def _count_changed(raw: pd.DataFrame, corrected: pd.DataFrame) -> int:
     before = pd.Series(hash_rows(raw)[:, 0], index=raw.index)
     after = pd.Series(hash_rows(corrected)[:, 0], index=corrected.index)
     return int((before.loc[after.index] != after).sum()) + len(raw) - len(corrected)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -17,11 +17,14 @@ import pandas as pd
 from dcai.experiments.materials import Data, Materials, Sample
 from dcai.experiments.models import Remembered, Scorer, explain_failure, seed_model
 from dcai.experiments.splits import Positions, assign_folds, draw_rows
+from dcai.findings.models import SAMPLE_ROWS
+from dcai.findings.wording import count
 
 Pair = tuple[str, Data]  # a model's name and the data that it is trained on
 Progress = Callable[[int, int, str], None]
 
 INNER_FOLDS = 3
+CHOICE_ROWS = SAMPLE_ROWS  # a model is chosen on at most this many training rows
 TEST_DRAWS = 100
 SCORE_COLUMNS = ["model", "data", "repeat", "metric", "test_labels", "score", "seconds", "train_rows"]
 
@@ -83,15 +86,15 @@ class Bench:
 
 
 def choose_model(bench: Bench, data: Data) -> tuple[str, dict[str, float], float]:
-    """Choose the best model by cross-validation within the training rows; test rows play no part.
+    """Choose the best model by cross-validation within the training rows, at most `CHOICE_ROWS`; test rows play no part.
 
     Returns
     -------
     tuple
         The model's name (the first of equals), the mean score of each model, and the seconds that the choice took.
     """
-    sample = bench.materials.training[data]
     start = time.perf_counter()
+    sample = _thin(bench.materials, data)
     strata = [str(label) for label in sample.labels]
     if bench.materials.task == "regression":
         strata = ["" for _ in strata]
@@ -100,6 +103,25 @@ def choose_model(bench: Bench, data: Data) -> tuple[str, dict[str, float], float
     known = {name: mean for name, mean in means.items() if not np.isnan(mean)}
     best = max(known, key=known.__getitem__) if known else next(iter(means))
     return best, means, time.perf_counter() - start
+
+
+def describe_choice(bench: Bench) -> str:
+    """Say on which rows models are compared to choose one."""
+    total = len(bench.materials.pool)
+    some = f"{count(CHOICE_ROWS, 'row')}, spread evenly over the {total:,} training rows"
+    return f"{INNER_FOLDS}-fold cross-validation within {some if total > CHOICE_ROWS else 'the training rows'}"
+
+
+def _thin(materials: Materials, data: Data) -> Sample:
+    """Keep so many training rows that the choice ends soon: the same rows of raw and of corrected data."""
+    sample = materials.training[data]
+    if len(materials.pool) <= CHOICE_ROWS:
+        return sample
+    # The rows stand in the order of their hashes, so evenly spread ones are as good as random.
+    spread = materials.pool[np.linspace(0, len(materials.pool) - 1, CHOICE_ROWS).astype(np.intp)]
+    rows = sample.pick(spread, materials.rows)
+    frame = sample.frame.iloc[rows].reset_index(drop=True)
+    return Sample(sample.name, frame, sample.labels[rows], sample.positions[rows])
 
 
 def _cross_validate(bench: Bench, name: str, sample: Sample, folds: Positions) -> float:

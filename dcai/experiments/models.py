@@ -14,7 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.errors import InputError, shorten
-from dcai.experiments.materials import Materials, Task
+from dcai.experiments.materials import Materials
+from dcai.findings.evidence import Task
 
 Scorer = Callable[[Any, pd.DataFrame, npt.NDArray[Any]], float]
 

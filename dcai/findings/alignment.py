@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from dcai.base.errors import AlignmentError, shorten
 from dcai.base.fingerprints import canonical
 from dcai.base.records import Scalar
 from dcai.findings.classes import Labels
+from dcai.findings.wording import name_some
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,19 +21,30 @@ SUM_TOLERANCE = 0.01
 CLEAR_GAIN = 0.05  # another order fits clearly better when it raises the mean probability of the given labels by this
 CHANCE_Z = 3.0
 ABOUT = 0.02  # two orders fit about as well when they differ by no more
-FEW_ROWS = 30  # below this, agreement with the labels cannot be told from chance
+FEW_ROWS = 30  # below this, agreement with the labels cannot be told from chance; another order must fit better
+FEW_LEVEL = 0.001  # with this little chance of doing so by luck,
+LEAST_SPREAD = 0.2  # even if the few rows at hand happen to agree this well
 _NEXT_STEP = (
     "Make them with cross_val_predict on the very frame that is audited, in its row order, and name the classes."
 )
 
 
-def align_probabilities(given: Any, labels: Labels, index: pd.Index[Any], column: str) -> tuple[Floats, Labels]:
+class Aligned(NamedTuple):
+    """Probabilities in the order of the classes `names`, and the sentence that says what was proven about them."""
+
+    probabilities: Floats
+    names: tuple[Scalar, ...]
+    note: str
+
+
+def align_probabilities(given: Any, labels: Labels, index: pd.Index[Any], column: str) -> Aligned:
     """Check a user's probabilities and put their columns in the order of the classes.
 
     Parameters
     ----------
     given : DataFrame, array of shape (n, K), or pair of array and class names
-        One column a class. An array without names has the classes in their sorted order.
+        One column a class. An array without names has the classes in sorted order; numbers written as text are sorted
+        by number or as text, whichever fits the labels clearly better.
     labels : Labels
         The given labels.
     index : pandas.Index
@@ -42,28 +54,33 @@ def align_probabilities(given: Any, labels: Labels, index: pd.Index[Any], column
 
     Returns
     -------
-    tuple of array and Labels
-        The probabilities, and the labels with any class that only the probabilities know.
+    Aligned
+        The names hold any class that only the probabilities know, too.
 
     Raises
     ------
     AlignmentError
         Where they do not belong to these rows and classes.
     """
-    values, names = _read(given, labels)
+    values, named = _read(given, labels)
     if len(values) != len(labels.codes):
         raise AlignmentError(
             f"The probabilities have {len(values)} rows, the frame has {len(labels.codes)}. {_NEXT_STEP}"
         )
     _check_values(values)
+    names = _choose_names(values, labels) if named is None else named
     values, labels = _match_names(values, names, labels, column)
     _check_order(values, labels, given, index)
     _check_agreement(values, labels)
-    return values, labels
+    few = len(labels.known) < FEW_ROWS
+    proof = f"too few labelled rows ({len(labels.known)}) to prove the alignment" if few else "alignment proven"
+    order = f", unnamed columns read as {name_some(names)}" if named is None else ""
+    return Aligned(values, labels.names, f"probabilities as given, {proof}{order}")
 
 
-def _read(given: Any, labels: Labels) -> tuple[Floats, Sequence[Any]]:
-    names: Sequence[Any] = labels.names
+def _read(given: Any, labels: Labels) -> tuple[Floats, Sequence[Any] | None]:
+    """Return the values and the names of their columns, None where they have none."""
+    names: Sequence[Any] | None = None
     if isinstance(given, tuple) and len(given) == 2:  # noqa: PLR2004 (array and names)
         given, names = given[0], list(given[1])
     if isinstance(given, pd.DataFrame):
@@ -76,10 +93,11 @@ def _read(given: Any, labels: Labels) -> tuple[Floats, Sequence[Any]]:
         ) from error
     if values.ndim == 1:
         values = np.column_stack([1 - values, values])
-    if values.ndim != 2 or values.shape[1] != len(names):  # noqa: PLR2004 (rows and classes)
+    known = labels.names if names is None else names
+    if values.ndim != 2 or values.shape[1] != len(known):  # noqa: PLR2004 (rows and classes)
         raise AlignmentError(
-            f"The probabilities have the shape {values.shape}, but there are {len(names)} classes: "
-            f"{shorten(', '.join(map(str, names)))}. Give a DataFrame with one column for each class, named by the class."
+            f"The probabilities have the shape {values.shape}, but there are {len(known)} classes: "
+            f"{shorten(', '.join(map(str, known)))}. Give a DataFrame with one column for each class, named by the class."
         )
     return values, names
 
@@ -103,6 +121,26 @@ def _check_values(values: Floats) -> None:
             f"The probabilities of {int(off.sum())} rows do not sum to 1; those of row {first} sum to {sums[first]:.3g}. "
             "Give one column for each class, each row summing to 1."
         )
+
+
+def _choose_names(values: Floats, labels: Labels) -> Sequence[Any]:
+    """Name unnamed columns: scikit-learn sorts numbers that are written as text as text, people by number."""
+    by_number = labels.names
+    by_text = tuple(sorted(by_number)) if all(isinstance(n, str) for n in by_number) else by_number  # type: ignore[type-var]  # all are text
+    if by_text == by_number:
+        return by_number
+    rows, codes = labels.known, labels.codes
+    place = np.array([by_text.index(name) for name in by_number], dtype=np.intp)
+    as_number, as_text = values[rows, codes[rows]], values[rows, place[codes[rows]]]
+    if _fits_better(as_text, as_number):
+        return by_text
+    if _fits_better(as_number, as_text):
+        return by_number
+    raise AlignmentError(
+        "The probabilities have no class names, and the classes are numbers written as text: sorted by number "
+        f"({name_some(by_number)}) and sorted as text ({name_some(by_text)}) are different orders, and the labels fit "
+        "both about as well. Give a DataFrame with one column for each class, or the pair (array, model.classes_)."
+    )
 
 
 def _match_names(values: Floats, names: Sequence[Any], labels: Labels, column: str) -> tuple[Floats, Labels]:
@@ -131,9 +169,7 @@ def _match_names(values: Floats, names: Sequence[Any], labels: Labels, column: s
 def _check_order(values: Floats, labels: Labels, given: Any, index: pd.Index[Any]) -> None:
     """Refuse rows or columns that fit the labels clearly better in another order; the likeliest mistake is named."""
     rows, codes = labels.known, labels.codes
-    if len(rows) < FEW_ROWS:
-        return
-    got = float(values[rows, codes[rows]].mean())
+    got = values[rows, codes[rows]]
     places = np.arange(len(values))
     others = {
         "in reverse": places[::-1],
@@ -143,32 +179,41 @@ def _check_order(values: Floats, labels: Labels, given: Any, index: pd.Index[Any
     tried = [_try_rows(values, labels, how, order) for how, order in _orders_of_index(given, index).items()]
     tried += [_try_columns(values, labels)]
     tried += [_try_rows(values, labels, how, order) for how, order in others.items()]
-    best = max(fit for fit, _ in tried)
-    if best > got + CLEAR_GAIN:
+    best = max((fit for fit, _ in tried), key=lambda fit: float(fit.mean()))
+    if _fits_better(best, got):
         # Of orders that fit about as well, the first one listed is the likeliest mistake.
-        fit, what = next(t for t in tried if t[0] > best - ABOUT)
+        fit, what = next(t for t in tried if t[0].mean() > best.mean() - ABOUT)
         raise AlignmentError(
-            f"{what} As given, the labels have a mean probability of {got:.2f}, in the better order {fit:.2f}. {_NEXT_STEP}"
+            f"{what} As given, the labels have a mean probability of {got.mean():.2f}, in the better order {fit.mean():.2f}. {_NEXT_STEP}"
         )
 
 
-def _try_columns(values: Floats, labels: Labels) -> tuple[float, str]:
+def _fits_better(one: Floats, other: Floats) -> bool:
+    """Say whether the labels have clearly higher probabilities in one order than in another; few rows must agree more."""
+    gain = one - other
+    if gain.mean() <= CLEAR_GAIN or len(gain) >= FEW_ROWS:
+        return bool(gain.mean() > CLEAR_GAIN)
+    from scipy import stats
+
+    spread = max(float(gain.std(ddof=1)), LEAST_SPREAD) / np.sqrt(len(gain))
+    return bool(stats.t.sf(gain.mean() / spread, len(gain) - 1) < FEW_LEVEL)
+
+
+def _try_columns(values: Floats, labels: Labels) -> tuple[Floats, str]:
     from scipy.optimize import linear_sum_assignment
 
-    size = values.shape[1]
+    rows, size = labels.known, values.shape[1]
     fit = np.zeros((size, size))
-    np.add.at(fit, labels.codes[labels.known], values[labels.known])
-    fit /= len(labels.known)
+    np.add.at(fit, labels.codes[rows], values[rows])
     _, best = linear_sum_assignment(-fit)
     moved = [i for i in range(size) if best[i] != i]
     pairs = ", ".join(f"{labels.names[i]!r} fits the column named {labels.names[best[i]]!r}" for i in moved[:4])
-    return float(
-        fit[np.arange(size), best].sum()
-    ), f"The columns of the probabilities seem to be in another order: {pairs}."
+    moved_to = values[rows, best[labels.codes[rows]]]
+    return moved_to, f"The columns of the probabilities seem to be in another order: {pairs}."
 
 
-def _try_rows(values: Floats, labels: Labels, how: str, order: npt.NDArray[np.intp]) -> tuple[float, str]:
-    fit = float(values[order][labels.known, labels.codes[labels.known]].mean())
+def _try_rows(values: Floats, labels: Labels, how: str, order: npt.NDArray[np.intp]) -> tuple[Floats, str]:
+    fit = values[order[labels.known], labels.codes[labels.known]]
     return fit, f"The rows of the probabilities seem to be in another order: {how}."
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +13,7 @@ import pandas as pd
 from dcai.base.errors import InputError
 from dcai.base.fingerprints import canonical, plain
 from dcai.base.records import Scalar
-from dcai.findings.spellings import distance
+from dcai.findings.spellings import distance, fold
 
 Codes = npt.NDArray[np.intp]
 
@@ -113,11 +111,9 @@ def _order(mark: str) -> tuple[int, float, str]:
         return 1, 0.0, mark
 
 
-def fold(text: str, *, case: bool = True) -> str:
-    """Write a class name without what people vary: case, accents, separators, outer punctuation."""
-    plainer = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    joined = re.sub(r"[\s_\-]+", " ", plainer).strip(" .,;:!'\"")
-    return joined.casefold() if case else joined
+def _fold_name(name: str) -> str:
+    """Fold the name of a class; its stars count, for a grade A* is no grade A."""
+    return fold(name) + "*" * name.count("*")
 
 
 def _merge(counts: dict[str, int], spelled: dict[str | None, Scalar]) -> tuple[dict[str, str], list[Variant]]:
@@ -129,23 +125,27 @@ def _merge(counts: dict[str, int], spelled: dict[str | None, Scalar]) -> tuple[d
         target, how, sure = _find_head(mark, rows, counts, heads)
         into[mark] = target
         if target == mark:
-            heads.setdefault(fold(mark), mark)
+            heads.setdefault(_fold_name(mark), mark)
         else:
             variants.append(Variant(spelled[mark], spelled[target], rows, counts[target], how, sure))
     return into, variants
 
 
 def _find_head(mark: str, rows: int, counts: dict[str, int], heads: dict[str, str]) -> tuple[str, str, float]:
-    near = heads.get(fold(mark))
+    near = heads.get(_fold_name(mark))
     if near is not None and not _is_number(mark):
         if mark.split() == near.split():
             return near, "spaces", 0.99
-        letters = sum(c.isalnum() for c in fold(mark))
+        letters = sum(c.isalnum() for c in _fold_name(mark))
         if letters >= _WORD_LENGTH or (letters and _is_stray(rows, counts[near])):
             return near, "letter case, accents or separators", 0.95
     if len(mark) >= _TYPO_LENGTH and not any(c.isdigit() for c in mark):
         for head in heads.values():
-            if _is_stray(rows, counts[head]) and len(head) >= _TYPO_LENGTH and distance(fold(mark), fold(head), 1) <= 1:
+            if (
+                _is_stray(rows, counts[head])
+                and len(head) >= _TYPO_LENGTH
+                and distance(_fold_name(mark), _fold_name(head), 1) <= 1
+            ):
                 return head, "one letter", 0.8
     return mark, "", 0.0
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from dcai.findings import models
 from dcai.findings.classes import Labels, read_labels
 from dcai.findings.noise import Noise, estimate_noise
 from dcai.findings.progress import Progress, tell_nobody
+
+if TYPE_CHECKING:
+    from dcai.findings.alignment import Aligned
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -83,19 +86,25 @@ class Evidence:
         """The given labels as classes."""
         if self.task != "classification" or self.table.label is None:
             raise Unmet("the label is a number, not a class")
-        labels = read_labels(self.table.frame[self.table.label], self.table.label)
+        return self._labels if self._aligned is None else replace(self._labels, names=self._aligned.names)
+
+    @cached_property
+    def _labels(self) -> Labels:
+        return read_labels(self.table.frame[str(self.table.label)], str(self.table.label))
+
+    @cached_property
+    def _aligned(self) -> Aligned | None:
+        """The user's own probabilities, in canonical order; None where there are none."""
         if self.settings.probabilities is None:
-            return labels
+            return None
         from dcai.findings.alignment import align_probabilities
 
         # The caller's rows and probabilities are compared as given: that is the order that has to be proven.
         back = np.argsort(self.positions, kind="stable")
-        asked = replace(labels, codes=labels.codes[back], given=labels.given[back])
-        values, whole = align_probabilities(
-            self.settings.probabilities, asked, self.table.frame.index[back], self.table.label
-        )
-        object.__setattr__(self, "_given_probabilities", values[self.positions])
-        return replace(labels, names=whole.names)
+        asked = replace(self._labels, codes=self._labels.codes[back], given=self._labels.given[back])
+        index, column = self.table.frame.index[back], str(self.table.label)
+        found = align_probabilities(self.settings.probabilities, asked, index, column)
+        return found._replace(probabilities=found.probabilities[self.positions])
 
     @cached_property
     def targets(self) -> Floats:
@@ -186,17 +195,12 @@ class Evidence:
     @cached_property
     def probabilities(self) -> Floats:
         """Out-of-sample probabilities of the classes, shape (n, K)."""
-        _ = self.labels  # aligns what the user brought
-        if self.settings.probabilities is not None:
-            return np.asarray(self.__dict__["_given_probabilities"])
-        return self._predicted[0]
+        return self._predicted[0] if self._aligned is None else self._aligned.probabilities
 
     @cached_property
     def model_note(self) -> str:
         """Say where the probabilities come from."""
-        if self.settings.probabilities is not None:
-            return "probabilities as given, alignment proven"
-        return self._predicted[1]
+        return self._predicted[1] if self._aligned is None else self._aligned.note
 
     @cached_property
     def _predicted(self) -> tuple[Floats, str]:

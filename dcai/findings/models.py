@@ -157,11 +157,6 @@ def default_models(table: Table) -> dict[str, Any]:
     return made
 
 
-def default_model(table: Table) -> Any:
-    """Make the first of `default_models`."""
-    return next(iter(default_models(table).values()))
-
-
 # ---------------------------------------------------------------- out-of-sample prediction
 
 

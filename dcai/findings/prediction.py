@@ -12,6 +12,7 @@ from dcai.base.errors import InputError, shorten
 from dcai.findings import models
 from dcai.findings.models import SAMPLE_ROWS, Candidate, View
 from dcai.findings.noise import estimate_noise
+from dcai.findings.residuals import tame
 
 if TYPE_CHECKING:
     from dcai.findings.evidence import Evidence
@@ -143,13 +144,15 @@ def predict_numbers(evidence: Evidence) -> Floats:
     from sklearn.linear_model import Ridge
     from threadpoolctl import threadpool_limits
 
-    values = evidence.targets
+    values = taught = evidence.targets
     known = np.where(np.isnan(values), -1, 0)
     folds = models.make_folds(known, evidence.twins, max(2, evidence.settings.folds), evidence.settings.random_state)
     if evidence.settings.model is not None:
         features, make = _prepare_model(evidence, evidence.settings.model)
         tried = [(make(0), features)]
     else:
+        # A user's own model learns the labels as they are; ours is not to be bent by a single wild one.
+        taught = tame(values)
         trees = ExtraTreesRegressor(150, min_samples_leaf=2, random_state=0, n_jobs=1)
         tried = [(Ridge(1.0), evidence.dense), (trees, evidence.dense)]
     predicted = []
@@ -161,10 +164,10 @@ def predict_numbers(evidence: Evidence) -> Floats:
             for fold in np.unique(folds[folds >= 0]):
                 train = np.flatnonzero((folds != fold) & (known == 0))
                 test = np.flatnonzero((folds == fold) | ((folds < 0) & (fold == 0)))
-                found[test] = np.asarray(clone(model).fit(take[train], values[train]).predict(take[test])).ravel()
+                found[test] = np.asarray(clone(model).fit(take[train], taught[train]).predict(take[test])).ravel()
                 tick()
             predicted.append(found)
-    loss = np.array([np.nanmean(np.abs(p - values)) for p in predicted])
+    loss = np.array([np.nanmean(np.abs(p - taught)) for p in predicted])
     weights = (loss.min() / np.maximum(loss, 1e-12)) ** 4 if loss.min() > 0 else (loss == loss.min()).astype(float)
     return np.asarray(np.average(predicted, axis=0, weights=weights))
 

@@ -28,6 +28,7 @@ LABEL_DETECTORS = ("labels", "conflicts", "label_names")
 _CHANGES = ("relabel", "edit")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NUMBERS = re.compile(r"[-+]?\d[\d.,%]*")
+_PLURAL = re.compile(r"# (row)s\b")
 _SHAPE = ((re.compile(r"[^\W\d_]+"), "a"), (re.compile(r"\d+"), "9"), (re.compile(r"\s+"), " "))
 _MOST_EXPLORED = 200_000
 
@@ -126,7 +127,7 @@ def _shape_of(text: str) -> str:
 
 def _kind(reason: object) -> str:
     """Write a reason without the values in it: what is left is its kind."""
-    return _NUMBERS.sub("#", _QUOTED.sub("''", str(reason)))
+    return _PLURAL.sub(r"# \1", _NUMBERS.sub("#", _QUOTED.sub("''", str(reason))))
 
 
 # ---------------------------------------------------------------- refine
@@ -159,11 +160,11 @@ def _train_again(audit: Audit, settled: pd.DataFrame, progress: bool | Progress 
     if not len(about) and not len(dropped):
         return audit
     frame = audit.table.frame.copy()
-    column = frame[label].astype(object)
+    column = frame[label].astype(object)  # each cell keeps its type: an integer stays one beside an emptied cell
     for row, value in zip(about["row"], about["value"], strict=True):
         column.iloc[int(row)] = value
     column.iloc[dropped.astype(int).to_numpy()] = None
-    frame[label] = column.infer_objects() if audit.table.frame[label].dtype != object else column
+    frame[label] = column
     corrected = Table(frame, label, audit.table.key, audit.table.hidden)
     settings = replace(
         audit.settings,

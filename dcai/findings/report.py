@@ -25,7 +25,14 @@ T = TypeVar("T")
 
 
 class ErrorEstimate(NamedTuple):
-    """How many labels are wrong: an estimate, and the range that its assumptions leave open."""
+    """How many labels are wrong: an estimate, and the range that its assumptions leave open.
+
+    `low` and `high` are no confidence interval: nothing promises that they hold the true number in 95 of 100 audits.
+    `low` assumes that half of the confident disagreements between label and model are wrong labels, as people found
+    when they reviewed such rows; `high` assumes that the model is calibrated and makes no mistakes of its own, so that
+    all its doubt is about the labels. A model that learnt the errors, or that cannot learn the classes, breaks both.
+    Reviewed labels (`Audit.refine`) replace assumptions by counts for the rows that were looked at.
+    """
 
     estimate: float
     low: float
@@ -55,7 +62,7 @@ class Audit:
         Where there are annotators: the ``label`` that they and the model agree on best, the ``confidence`` in it, the
         ``agreement`` among them, and the number of ``votes``.
     expected_errors : ErrorEstimate or None
-        The number of wrong labels.
+        The estimated number of wrong labels, with a range that rests on assumptions and is no confidence interval.
     """
 
     table: Table

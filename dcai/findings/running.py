@@ -15,7 +15,7 @@ import xxhash
 from dcai.base.errors import DcaiError, shorten
 from dcai.base.records import CheckStatus
 from dcai.base.table import Table
-from dcai.findings.detectors import OURS, Detector
+from dcai.findings.detectors import Detector, is_ours
 from dcai.findings.evidence import Evidence, Settings, Unmet, make_evidence
 from dcai.findings.prediction import check_model
 from dcai.findings.progress import Progress
@@ -40,18 +40,23 @@ def run_detectors(
         if found is not None:
             parts.append(found.assign(detector=detector.name))
         if score is not None:
-            scores[detector.name] = np.asarray(score, dtype=np.float32)[back]
+            scores[detector.name] = score[back]
         checks.append(check)
     tell("done", len(detectors), len(detectors))
-    ran = {check["detector"] for check in checks if check["status"] == "ran"}
+    findings = finish_findings(shown, parts, evidence.positions)
+    counts = findings["detector"].value_counts()
+    for check in checks:
+        check["findings"] = int(counts.get(check["detector"], 0))
+    ran = {check["detector"]: check for check in checks if check["status"] == "ran"}
+    collected = _collect(shown, evidence, back, ran["labels"]) if "labels" in ran else {}
     return Audit(
         table=shown,
-        findings=finish_findings(shown, parts, evidence.positions),
+        findings=findings,
         scores=pd.DataFrame(scores, index=shown.frame.index),
         checks=pd.DataFrame(checks, columns=["detector", "status", "reason", "rows", "findings", "seconds"]),
         settings=settings,
         detectors=detectors,
-        **(_collect(shown, evidence, back) if "labels" in ran else {}),
+        **collected,
     )
 
 
@@ -64,14 +69,19 @@ def _check_label(evidence: Evidence) -> None:
         check_model(evidence.settings.model, evidence.task)
 
 
-def _collect(shown: Table, evidence: Evidence, back: npt.NDArray[np.intp]) -> dict[str, Any]:
+def _collect(shown: Table, evidence: Evidence, back: npt.NDArray[np.intp], check: dict[str, object]) -> dict[str, Any]:
+    """Collect what stands beside the findings about labels; a note about the annotators goes to their check."""
     index = shown.frame.index
     if evidence.task == "regression":
         return {"predictions": pd.Series(evidence.predictions[back], index=index, name=shown.label)}
     from dcai.findings.consensus import find_consensus
 
     noise = evidence.noise
-    consensus = find_consensus(evidence, shown.hidden).iloc[back].set_axis(index) if shown.hidden else None
+    consensus = None
+    if shown.hidden:
+        found, note = find_consensus(evidence, shown.hidden)
+        consensus = found.iloc[back].set_axis(index)
+        check["reason"] = "; ".join(filter(None, [str(check["reason"]), note]))
     columns = pd.Index(list(evidence.labels.names), dtype=object)
     return {
         "probabilities": pd.DataFrame(evidence.probabilities[back], index=index, columns=columns),
@@ -93,32 +103,36 @@ def _run(detector: Detector, evidence: Evidence) -> tuple[pd.DataFrame | None, A
         score = _score(detector, evidence)
     except Unmet as unmet:
         status, reason = "skipped", str(unmet)
-    except DcaiError:
-        raise  # the user's input is at fault, and the message says how
-    except Exception as error:  # noqa: BLE001 (design rule 9: a detector that crashes must not take the audit with it, and is shown)
+    except Exception as error:
+        # Design rule 9: a detector that crashes must not take the audit with it, and is shown.
+        if isinstance(error, DcaiError) and is_ours(detector):
+            raise  # the user's input is at fault, and the message says how
         status, reason, found = "failed", f"{type(error).__name__}: {shorten(str(error))}", None
     line = {
         "detector": detector.name,
         "status": status,
         "reason": reason,
         "rows": _count_rows(detector, evidence) if status == "ran" else 0,
-        "findings": 0 if found is None else len(found),
+        "findings": 0,  # counted when all are in: of findings with the same id one stays
         "seconds": round(time.perf_counter() - start, 3),
     }
     return found, score, line
 
 
-def _score(detector: Detector, evidence: Evidence) -> Any:
+def _score(detector: Detector, evidence: Evidence) -> npt.NDArray[np.float32] | None:
     if detector.score is None:
         return None
     try:
-        return detector.score(evidence)
+        scores = np.asarray(detector.score(evidence), dtype=np.float32)
     except Unmet:
         return None  # it judges cells here, not rows; its note says why
+    if scores.shape != (len(evidence.table),):
+        raise ValueError(f"it gave scores of shape {scores.shape} for {len(evidence.table)} rows")
+    return scores
 
 
 def _count_rows(detector: Detector, evidence: Evidence) -> int:
-    if detector.name != "labels":
+    if detector.name != "labels" or evidence.table.label is None:
         return len(evidence.table)
     return len(evidence.labels.known) if evidence.task == "classification" else int((~np.isnan(evidence.targets)).sum())
 
@@ -134,7 +148,10 @@ def _check_shape(detector: Detector, found: Any, evidence: Evidence) -> pd.DataF
     doubt = found["doubt"].to_numpy(dtype=np.float64)
     if not ((doubt >= 0) & (doubt <= 1)).all():
         raise ValueError("it gave doubts outside 0..1")
-    if detector.name in OURS:
+    peers = [p for its in found["peers"] for p in its]
+    if peers and (min(peers) < 0 or max(peers) >= len(evidence.table)):
+        raise IndexError(f"it named peers outside 0..{len(evidence.table) - 1}")
+    if is_ours(detector):
         return found  # type: ignore[no-any-return]  # what make_findings made
     return found[list(FOUND)]  # type: ignore[no-any-return]  # checked above
 
@@ -153,14 +170,23 @@ def finish_findings(table: Table, parts: list[pd.DataFrame], positions: npt.NDAr
 
 def name_findings(table: Table, found: pd.DataFrame) -> pd.DataFrame:
     """Add keys and ids; of several findings with the same id, the worst stays."""
-    keys = table.keys if (found["row"] >= 0).any() else []
+    keys = table.keys if (found["row"] >= 0).any() or found["peers"].map(bool).any() else []
     found["key"] = pd.Series([keys[r] if r >= 0 else None for r in found["row"]], dtype=object, index=found.index)
     named = zip(found["detector"], found["key"], found["part"], found["column"], found["given"], strict=True)
+    # A finding about a column or the table has no row to tell it apart: what it says, and of which rows, does.
+    more = [
+        () if row >= 0 else (reason, sorted(_to_json(keys[p]) for p in peers))
+        for row, reason, peers in zip(found["row"], found["reason"], found["peers"], strict=True)
+    ]
     found["finding"] = [
-        xxhash.xxh3_64_hexdigest(json.dumps(parts, ensure_ascii=True, sort_keys=True, default=str).encode("ascii"))
-        for parts in named
+        xxhash.xxh3_64_hexdigest(_to_json((*parts, *extra)).encode("ascii"))
+        for parts, extra in zip(named, more, strict=True)
     ]
     return found.sort_values("doubt", ascending=False, kind="stable").drop_duplicates("finding")
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=True, sort_keys=True, default=str)
 
 
 def rank_findings(found: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dcai.base.display import escape, show_text, to_block, to_table
+from dcai.findings.wording import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +17,7 @@ _SHOWN = 8
 
 def describe(audit: Audit) -> str:
     """Describe an audit in one line."""
-    parts = [f"{len(audit.findings):,} findings in {len(audit.table):,} rows"]
+    parts = [_describe_size(audit)]
     counts = audit.findings["detector"].value_counts()
     if len(counts):
         parts[0] += ": " + ", ".join(f"{name} {n:,}" for name, n in counts.items())
@@ -24,10 +25,14 @@ def describe(audit: Audit) -> str:
     return "; ".join(parts)
 
 
+def _describe_size(audit: Audit) -> str:
+    return f"{count(len(audit.findings), 'finding')} in {count(len(audit.table), 'row')}"
+
+
 def describe_coverage(audit: Audit) -> str:
     """Say how many checks ran, were skipped and failed."""
     counts = audit.checks["status"].value_counts()
-    said = [f"{counts.get('ran', 0)} checks ran"]
+    said = [f"{count(int(counts.get('ran', 0)), 'check')} ran"]
     said += [f"{counts[s]} {s}" for s in ("skipped", "failed") if s in counts]
     return ", ".join(said)
 
@@ -38,13 +43,14 @@ def describe_errors(audit: Audit) -> str:
     if expected is None:
         return ""
     return (
-        f"About {expected.estimate:,.0f} wrong labels expected (between {expected.low:,.0f} and {expected.high:,.0f})"
+        f"About {count(round(expected.estimate), 'wrong label')} expected (between {expected.low:,.0f} and {expected.high:,.0f}: "
+        "a range that rests on assumptions about the model, no confidence interval)"
     )
 
 
 def to_html(audit: Audit, worst: int = _SHOWN) -> str:
     """Show an audit as a block of HTML: what was checked and what not, counts, the worst findings."""
-    title = f"<h3>{len(audit.findings):,} findings in {len(audit.table):,} rows</h3>"
+    title = f"<h3>{_describe_size(audit)}</h3>"
     label = (
         f" Label: {escape(audit.label)}."
         if audit.label is not None
@@ -120,14 +126,14 @@ def _show_worst(audit: Audit, worst: int) -> str:
 
 def to_text(audit: Audit, worst: int = _SHOWN) -> str:
     """Write an audit for a terminal."""
-    lines = [f"{len(audit.findings):,} findings in {len(audit.table):,} rows; {describe_coverage(audit)}."]
+    lines = [f"{_describe_size(audit)}; {describe_coverage(audit)}."]
     errors = describe_errors(audit)
     lines += [f"{errors}."] if errors else []
     counts = audit.findings["detector"].value_counts()
     width = max((len(str(n)) for n in audit.checks["detector"]), default=0)
     for check in records_of(audit.checks):
-        count = f"{counts.get(check.detector, 0):>8,}" if check.status == "ran" else f"{check.status:>8}"
-        lines.append(f"  {check.detector:<{width}} {count}  {_flat(check.reason, 160)}".rstrip())
+        result = f"{counts.get(check.detector, 0):>8,}" if check.status == "ran" else f"{check.status:>8}"
+        lines.append(f"  {check.detector:<{width}} {result}  {_flat(check.reason, 160)}".rstrip())
     if len(audit.findings):
         lines.append("The worst:")
     for f in records_of(audit.findings.head(worst)):

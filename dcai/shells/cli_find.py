@@ -28,7 +28,11 @@ AS_JSON = ("key", "given", "suggested")
     "-o", "--output", type=click.Path(path_type=Path), help="Write the findings: .jsonl, .csv, .parquet or .html."
 )
 @click.option("--log", type=click.Path(path_type=Path), help="A correction log: leave out what was decided.")
-@click.option("--fail-above", type=click.IntRange(min=0), help="Exit with 3 when there are more findings than this.")
+@click.option(
+    "--fail-above",
+    type=click.IntRange(min=0),
+    help="Exit with 3 when there are more findings than this, or a check failed.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def audit(  # noqa: PLR0917 (click passes options by name)
     file: Path,
@@ -51,9 +55,27 @@ def audit(  # noqa: PLR0917 (click passes options by name)
     if output is not None:
         write_findings(found, output)
     click.echo(_to_json(found) if as_json else to_text(found))
-    if fail_above is not None and len(found) > fail_above:
-        click.echo(f"{len(found):,} findings are more than the limit of {fail_above:,}.", err=True)
+    misses = [] if fail_above is None else find_misses(found, fail_above)
+    for miss in misses:
+        click.echo(miss, err=True)
+    if misses:
         sys.exit(ABOVE_LIMIT)
+
+
+def find_misses(found: Audit, limit: int) -> list[str]:
+    """Say why an audit does not pass a limit: it found more, or a check failed, so that nobody knows what it would have found."""
+    from dcai.findings.wording import count
+
+    misses = []
+    if len(found) > limit:
+        misses.append(f"{count(len(found), 'finding', ('is', 'are'))} more than the limit of {limit:,}.")
+    failed = found.checks.loc[found.checks["status"] == "failed", "detector"]
+    if len(failed):
+        misses.append(
+            f"{count(len(failed), 'check')} failed ({', '.join(failed)}), so it is not known that there are at most "
+            f"{count(limit, 'finding')}. The summary says why; mend or leave out what failed, and audit again."
+        )
+    return misses
 
 
 def check_output(output: Path | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 @click.option("--label", default=None, help="The label column; default that of the log.")
 @click.option("--log", default=None, help="The correction log of the training rows.")
 @click.option("--test-log", default=None, help="A correction log of the test rows: scores then stand side by side.")
+@click.option(
+    "--stale",
+    type=click.Choice(["raise", "skip"]),
+    default="raise",
+    show_default=True,
+    help="What to do with corrections that no longer fit the rows.",
+)
 @click.option("--key", multiple=True, help="A column that identifies a row; may be given several times.")
 @click.option(
     "--repeats", default=5, show_default=True, type=click.IntRange(min=2), help="Resamples of the training rows."
@@ -39,6 +46,7 @@ def compare(  # noqa: PLR0917 (click passes every option by name)
     label: str | None,
     log: str | None,
     test_log: str | None,
+    stale: Literal["raise", "skip"],
     key: tuple[str, ...],
     repeats: int,
     scoring: tuple[str, ...],
@@ -61,6 +69,7 @@ def compare(  # noqa: PLR0917 (click passes every option by name)
         label,
         log,
         test_log=test_log,
+        stale=stale,
         key=key or None,
         repeats=repeats,
         scoring=list(scoring) or None,

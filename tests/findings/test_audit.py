@@ -404,6 +404,22 @@ def test_excluded_rows_teach_no_model(blobs, verdicts):
     assert planted - {row} <= set(wiser.findings["row"])
 
 
+def test_excluding_a_row_changes_neither_types_nor_ids_of_the_other_findings(digits, digits_audit, verdicts):
+    row, other = digits_audit.findings["row"].iloc[:2]
+    value = int(digits[2][other])
+    told = verdicts((row, None, "exclude", None), (other, "digit", "relabel", value))
+    wiser = digits_audit.refine(told, progress=False)
+    given = wiser.findings.loc[wiser.findings["column"] == "digit", "given"]
+    assert len(given)
+    assert {type(v) for v in given} == {int}
+    assert {type(c) for c in wiser.classes} == {int}
+    before = digits_audit.findings.set_index(["row", "column"])["finding"]
+    after = wiser.findings.set_index(["row", "column"])["finding"]
+    both = before.index.intersection(after.index)
+    assert len(both) > 20
+    assert before[both].tolist() == after[both].tolist()
+
+
 def test_findings_can_be_written_as_json(found):
     for record in found.findings.to_dict("records"):
         json.dumps(record, allow_nan=True, default=int)

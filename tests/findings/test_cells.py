@@ -165,11 +165,14 @@ def test_a_plainly_empty_cell_is_listed_only_in_an_almost_complete_column():
     full = pd.Series(range(400), dtype=float)
     full[9] = np.nan
     half = pd.Series(range(400), dtype=float).mask(np.arange(400) % 2 == 0)
-    found = find(pd.DataFrame({"full": full, "half": half, "none": None}), "missing")
-    assert cells(found) == {(9, "full")}
+    flag = pd.Series([True, None] * 200, dtype=object)
+    sure = pd.Series([True, *[False] * 398, None], dtype=object)
+    frame = pd.DataFrame({"full": full, "half": half, "none": None, "flag": flag, "sure": sure})
+    found = find(frame, "missing")
+    assert cells(found) == {(9, "full"), (399, "sure")}
     reason = found.checks["reason"].iloc[0]
-    assert "200 plainly empty cells in 1 columns are not listed" in reason
-    assert "1 columns are empty in every row: none" in reason
+    assert "400 plainly empty cells in 2 columns are not listed" in reason
+    assert "1 column is empty in every row: 'none'" in reason
 
 
 # ---------------------------------------------------------------- duplicates and conflicts
@@ -203,7 +206,7 @@ def test_equal_rows_with_different_labels_are_a_conflict():
     found = find(pd.concat([frame, more], ignore_index=True), "conflicts", label="label").findings
     assert found[["row", "given", "suggested"]].to_numpy().tolist() == [[32, "spam", "ham"]]
     assert found["peers"].tolist() == [[4, 30, 31]]
-    assert "'ham' 3 times" in found["reason"].iloc[0]
+    assert "3 are labelled 'ham'" in found["reason"].iloc[0]
 
 
 def test_a_tie_is_a_conflict_without_a_suggestion():
@@ -230,7 +233,7 @@ def test_an_extreme_number_is_found():
     found = find(frame, "outliers")
     assert cells(found) >= {(42, "height")}
     assert {c for c in cells(found) if c[1] is not None} == {(42, "height")}
-    assert "98 % of 'height' lie in" in found.by("outliers").findings.set_index("column").loc["height", "reason"]
+    assert "98 % of 'height' lie between" in found.by("outliers").findings.set_index("column").loc["height", "reason"]
 
 
 def test_a_row_far_from_all_others_is_found_with_its_neighbours():

@@ -57,3 +57,39 @@ def test_annotators_need_a_label_and_must_exist(crowd):
         audit(crowd[0], annotators=ANNOTATORS)
     with pytest.raises(InputError, match="There is no column 'goood'. Did you mean 'good'"):
         audit(crowd[0], "label", annotators=["goood"])
+
+
+def test_without_a_row_that_two_annotators_labelled_the_votes_stand_and_the_check_says_so(crowd):
+    frame, _ = crowd
+    frame = frame[["x", "y", "label"]].assign(
+        ada=np.where(frame.index < 150, frame["label"], np.nan), bob=np.where(frame.index < 150, np.nan, frame["label"])
+    )
+    found = audit(frame, "label", annotators=["ada", "bob"], progress=False)
+    assert found.consensus["label"].tolist() == frame["label"].tolist()
+    assert found.consensus["votes"].eq(1).all()
+    assert found.consensus["agreement"].eq(1).all()
+    assert found.consensus["confidence"].between(0, 1).all()
+    reason = found.checks.set_index("detector").loc["labels", "reason"]
+    assert "no row has the votes of two annotators, so they were not weighed: each consensus is the only vote" in reason
+
+
+def test_votes_for_a_class_that_the_label_never_has_are_counted(crowd):
+    frame, _ = crowd
+    frame = frame.astype({"good": object})
+    frame.loc[[0, 1], "good"] = "emu"
+    found = audit(frame, "label", annotators=ANNOTATORS, progress=False)
+    reason = found.checks.set_index("detector").loc["labels", "reason"]
+    assert "2 votes name a class that the label never has and do not count" in reason
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_pattern_of_votes_stops_the_audit(seed):
+    draw = np.random.default_rng(seed)
+    frame = pd.DataFrame({"x": draw.normal(size=40), "label": np.arange(40) % (2 + seed % 3)})
+    names = list("abcd")[: 2 + seed % 3]
+    for name in names:
+        says = np.where(draw.random(40) < 0.8, frame["label"], 0)
+        frame[name] = np.where(draw.random(40) < draw.choice([0.02, 0.1, 0.5, 1.0]), says, np.nan)
+    consensus = audit(frame, "label", annotators=names, detectors="labels", progress=False).consensus
+    assert consensus["votes"].tolist() == frame[names].notna().sum(axis=1).tolist()
+    assert consensus["label"].notna().tolist() == (consensus["votes"] > 0).tolist()

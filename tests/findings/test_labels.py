@@ -71,6 +71,13 @@ def test_letters_that_differ_by_case_stay_classes():
     assert audit(frame, "letter", detectors="label_names", progress=False).findings.empty
 
 
+def test_a_star_makes_another_class():
+    grades = np.repeat(["grade A", "grade A*", "Grade a*"], [40, 30, 2])
+    frame = pd.DataFrame({"x": np.arange(72.0), "grade": grades})
+    found = audit(frame, "grade", detectors="label_names", progress=False).findings
+    assert found[["given", "suggested"]].drop_duplicates().to_numpy().tolist() == [["Grade a*", "grade A*"]]
+
+
 def test_a_misspelt_class_name_is_found(blobs):
     frame = blobs[0].assign(label=blobs[0]["label"].map({"cat": "western", "dog": "eastern"}))
     frame.iloc[5, 2] = "westren"

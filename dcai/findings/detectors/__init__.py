@@ -14,7 +14,7 @@ from types import MappingProxyType
 from dcai.base.errors import InputError
 from dcai.findings.shape import Detector, make_findings
 
-__all__ = ["OURS", "Detector", "load_detectors", "make_findings"]
+__all__ = ["OURS", "Detector", "is_ours", "load_detectors", "make_findings"]
 
 GROUP = "dcai.detectors"
 OURS = (
@@ -44,7 +44,7 @@ def load_detectors(asked: str | Sequence[str | Detector] | None = None) -> Mappi
         if isinstance(one, Detector):
             found[one.name] = one
         elif one in OURS:
-            found[one] = importlib.import_module(f"dcai.findings.detectors.{one}").detector
+            found[one] = _load_ours(one)
         elif one in foreign:
             found[one] = _load_foreign(one, foreign[one])
         else:
@@ -54,6 +54,16 @@ def load_detectors(asked: str | Sequence[str | Detector] | None = None) -> Mappi
             "detectors", "audit", f"a list with at least one of {', '.join(names)}, or None for all", asked
         )
     return MappingProxyType(found)
+
+
+def is_ours(detector: Detector) -> bool:
+    """Say whether a detector is one of this package, and not a stranger under one of our names."""
+    return detector.name in OURS and detector is _load_ours(detector.name)
+
+
+def _load_ours(name: str) -> Detector:
+    detector: Detector = importlib.import_module(f"dcai.findings.detectors.{name}").detector
+    return detector
 
 
 def _load_foreign(name: str, entry: metadata.EntryPoint) -> Detector:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import Detector, make_findings
+from dcai.findings.wording import count
 
 TELLING_SHARE = 0.5  # equal rows say something only where most rows are unlike all others
 MOST_PEERS = 20
@@ -25,9 +26,7 @@ def find(evidence: Evidence) -> pd.DataFrame:
         others = members[copies[row]]
         others = others[others != row]
         peers.append(others[:MOST_PEERS].tolist())
-        counts = pd.Series(names[labels.codes[others]]).value_counts(sort=False).sort_index(key=lambda k: k.map(str))
-        said = ", ".join(f"{name!r} {count} times" for name, count in counts.items())
-        reasons.append(f"{len(others)} other rows are equal in all features; they are labelled {said}.")
+        reasons.append(_explain(names[labels.codes[others]]))
         suggested.append(names[leading[row]] if leading[row] >= 0 else None)
         confidence.append(doubt[row] if leading[row] >= 0 else np.nan)
     return make_findings(
@@ -40,6 +39,14 @@ def find(evidence: Evidence) -> pd.DataFrame:
         confidence=confidence,
         peers=peers,
     )
+
+
+def _explain(others: npt.NDArray[np.object_]) -> str:
+    if len(others) == 1:
+        return f"Another row is equal in all features and is labelled {others[0]!r}."
+    counts = pd.Series(others).value_counts(sort=False).sort_index(key=lambda k: k.map(str))
+    said = ", ".join(f"{times:,} {'is' if times == 1 else 'are'} labelled {name!r}" for name, times in counts.items())
+    return f"{count(len(others), 'other row')} are equal in all features: {said}."
 
 
 def score(evidence: Evidence) -> npt.NDArray[np.float64]:

@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from dcai.base.display import show_share
 from dcai.base.fingerprints import hash_rows
 from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import Detector, make_findings
+from dcai.findings.wording import count
 
 MOST_PEERS = 20
 TELLING_SHARE = 0.5  # where fewer rows than this differ from all others, equal rows are usual
@@ -19,12 +21,11 @@ def find(evidence: Evidence) -> pd.DataFrame:
     group, again, doubt = _judge(evidence)
     rows = np.flatnonzero(again)
     members = pd.Series(np.arange(len(group))).groupby(group).indices
-    peers = [[int(p) for p in members[group[r]] if p != r][:MOST_PEERS] for r in rows]
-    columns = len(_columns(evidence))
-    reasons = [
-        f"The row repeats {'another one' if len(p) == 1 else f'{len(p)} others'} in all {columns} columns."
-        for p in peers
-    ]
+    peers = [[int(p) for p in members[group[r]][: MOST_PEERS + 1] if p != r][:MOST_PEERS] for r in rows]
+    width = len(_columns(evidence))
+    where = "its only column" if width == 1 else f"all {width:,} columns"
+    others = [len(members[group[r]]) - 1 for r in rows]
+    reasons = [f"The row equals {'another one' if n == 1 else f'{n:,} others'} in {where}." for n in others]
     return make_findings(rows, doubt[rows], reasons, peers=peers)
 
 
@@ -46,7 +47,7 @@ def _judge(evidence: Evidence) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.boo
     distinct = 1 - float(again.mean())
     if distinct < TELLING_SHARE:
         raise Unmet(
-            f"{again.mean():.0%} of the rows repeat another one: with {len(columns)} columns, equal rows are usual here"
+            f"{show_share(again.mean())} of the rows repeat another one: with {count(len(columns), 'column')}, equal rows are usual here"
         )
     # One hash function, 128 bits: equal hashes are equal rows. What is open is whether two equal rows are one too many.
     return group, again, np.where(again, 0.9 * distinct, 0.0)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from dcai.findings.evidence import Evidence
 from dcai.findings.shape import Detector, join_findings, make_findings
+from dcai.findings.wording import count
 
 
 def find(evidence: Evidence) -> pd.DataFrame:
@@ -17,7 +18,7 @@ def find(evidence: Evidence) -> pd.DataFrame:
     for variant in labels.variants:
         rows = _rows_of(labels.given, variant.spelling)
         reason = (
-            f"{variant.spelling!r} ({variant.rows} rows) differs from {variant.name!r} ({variant.rows_of_name} rows) "
+            f"{variant.spelling!r} ({count(variant.rows, 'row')}) differs from {variant.name!r} ({count(variant.rows_of_name, 'row')}) "
             f"by {variant.how} only."
         )
         found.append(
@@ -31,7 +32,9 @@ def find(evidence: Evidence) -> pd.DataFrame:
                 confidence=variant.sure * variant.rows_of_name / (variant.rows + variant.rows_of_name),
             )
         )
-    return join_findings(found, note=f"{len(labels.names)} classes, {len(labels.variants)} variants of their names")
+    return join_findings(
+        found, note=f"{len(labels.names)} classes, {count(len(labels.variants), 'variant')} of their names"
+    )
 
 
 def score(evidence: Evidence) -> npt.NDArray[np.float64]:

@@ -8,7 +8,9 @@ import pandas as pd
 
 from dcai.base.display import show_share
 from dcai.findings.evidence import Evidence
+from dcai.findings.residuals import describe_residuals, judge_residuals
 from dcai.findings.shape import Detector, make_findings
+from dcai.findings.wording import count
 
 Floats = npt.NDArray[np.float64]
 RESIDUAL_DOUBT = 0.5
@@ -23,7 +25,7 @@ def score(evidence: Evidence) -> Floats:
     """Return the doubt of every label."""
     if evidence.task == "classification":
         return evidence.noise.doubt
-    return _judge_residuals(evidence.targets - evidence.predictions)
+    return judge_residuals(evidence.targets - evidence.predictions)
 
 
 def _find_classes(evidence: Evidence) -> pd.DataFrame:
@@ -53,26 +55,23 @@ def _find_classes(evidence: Evidence) -> pd.DataFrame:
 
 def _describe_classes(evidence: Evidence) -> str:
     labels = evidence.labels
-    known = "given" if evidence.settings.task else "inferred"
-    parts = [f"classification ({known}), {len(labels.names)} classes, {evidence.model_note}"]
-    empty = len(labels.codes) - len(labels.known)
-    if empty:
-        parts.append(f"{empty} rows have no label and were not judged")
+    parts = [f"classification ({_origin(evidence)}), {len(labels.names)} classes, {evidence.model_note}"]
+    parts += _count_empty(len(labels.codes) - len(labels.known))
     rare = [(labels.names[i], int(c)) for i, c in enumerate(labels.counts) if 0 < c < evidence.settings.folds]
     if rare:
         some = ", ".join(f"{name!r} ({count})" for name, count in rare[:5])
-        parts.append(f"{len(rare)} classes have fewer rows than folds, so their labels are judged poorly: {some}")
+        has, its = ("class has", "its") if len(rare) == 1 else ("classes have", "their")
+        parts.append(f"{len(rare):,} {has} fewer rows than folds, so {its} labels are judged poorly: {some}")
     return "; ".join(parts)
 
 
 def _find_numbers(evidence: Evidence) -> pd.DataFrame:
     values, predicted = evidence.targets, evidence.predictions
-    doubt = _judge_residuals(values - predicted)
+    doubt = judge_residuals(values - predicted)
     rows = np.flatnonzero(doubt > RESIDUAL_DOUBT)
     reasons = [
         f"Without having seen this row, the model predicts {predicted[r]:.4g}; given is {values[r]:.4g}." for r in rows
     ]
-    known = "given" if evidence.settings.task else "inferred"
     return make_findings(
         rows,
         doubt[rows],
@@ -81,32 +80,23 @@ def _find_numbers(evidence: Evidence) -> pd.DataFrame:
         given=values[rows],
         suggested=predicted[rows],
         confidence=np.nan,
-        note=f"regression ({known}), residuals of out-of-sample predictions",
+        note=_describe_numbers(evidence),
     )
 
 
-def _judge_residuals(residuals: Floats) -> Floats:
-    """Turn residuals into the probability that each is none of the usual ones, shape (n,).
+def _describe_numbers(evidence: Evidence) -> str:
+    parts = [f"regression ({_origin(evidence)}), residuals of out-of-sample predictions"]
+    parts += _count_empty(int(np.isnan(evidence.targets).sum()))
+    return "; ".join(filter(None, [*parts, describe_residuals(evidence.targets - evidence.predictions)]))
 
-    The usual ones are taken to follow Student's t with 4 degrees of freedom, scaled to the middle half. Where more
-    rows lie beyond a residual than that predicts, the surplus is the share of wrong ones among them.
-    """
-    from scipy import stats
 
-    known = np.flatnonzero(~np.isnan(residuals))
-    doubt = np.zeros(len(residuals))
-    usual = stats.t(4)
-    size = np.abs(residuals[known] - np.median(residuals[known]))
-    middle = np.median(size)
-    if middle == 0:
-        return doubt
-    far = size / (middle / usual.ppf(0.75))
-    order = np.argsort(-far, kind="stable")
-    expected = len(known) * 2 * usual.sf(far[order])
-    share = np.clip(1 - expected / np.arange(1, len(known) + 1), 0.0, 1.0)
-    # The doubt never rises towards smaller residuals.
-    doubt[known[order]] = np.minimum.accumulate(share)
-    return doubt
+def _origin(evidence: Evidence) -> str:
+    return "given" if evidence.settings.task else "inferred"
+
+
+def _count_empty(empty: int) -> list[str]:
+    verb = "was" if empty == 1 else "were"
+    return [f"{count(empty, 'row', ('has', 'have'))} no label and {verb} not judged"] if empty else []
 
 
 detector = Detector("labels", find, needs=("task",), score=score)

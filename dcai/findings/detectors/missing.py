@@ -9,6 +9,7 @@ import pandas as pd
 
 from dcai.findings.evidence import Evidence
 from dcai.findings.shape import Detector, join_findings, make_findings
+from dcai.findings.wording import count, name_some
 
 # Words that people write for "nothing" whatever the column; then those that may also be a value of its own.
 _SIGNS = "? ?? ??? - -- --- . .. ... _ * \N{EN DASH} \N{EM DASH} #value! #ref! #div/0!"
@@ -52,7 +53,7 @@ def find(evidence: Evidence) -> pd.DataFrame:
     """Find disguised empties in every column, and plain ones where the column is almost complete."""
     table, found, left = evidence.table, [], {}
     for name in table.frame.columns:
-        if name in (*table.key, *table.hidden) or table.kinds[name] in ("image", "other", "empty", "boolean"):
+        if name in (*table.key, *table.hidden) or table.kinds[name] == "empty":
             continue
         column = table.frame[name]
         empty = _is_empty(column)
@@ -64,11 +65,12 @@ def find(evidence: Evidence) -> pd.DataFrame:
             found.append(_find_sentinels(name, column))
         elif table.kinds[name] == "date":
             found.append(_find_zero_dates(name, column))
-        else:
+        elif table.kinds[name] not in ("image", "other", "boolean"):
             found.append(_find_words(name, column, empty))
     whole = [n for n in table.frame.columns if table.kinds[n] == "empty"]
-    notes = [f"{sum(left.values())} plainly empty cells in {len(left)} columns are not listed"] if left else []
-    notes += [f"{len(whole)} columns are empty in every row: {', '.join(map(str, whole[:5]))}"] if whole else []
+    cells, verb = sum(left.values()), "is" if sum(left.values()) == 1 else "are"
+    notes = [f"{count(cells, 'plainly empty cell')} in {count(len(left), 'column')} {verb} not listed"] if left else []
+    notes += [f"{count(len(whole), 'column', ('is', 'are'))} empty in every row: {name_some(whole)}"] if whole else []
     return join_findings(found, note="; ".join(notes))
 
 
@@ -90,7 +92,7 @@ def _find_plain(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dty
     if not empty.any() or share < COMPLETE_SHARE or len(column) < FEWEST_ROWS:
         return make_findings([], [], [])
     rows = np.flatnonzero(empty)
-    reason = f"It is empty, but {name!r} has a value in {share:.1%} of the rows."
+    reason = f"It is empty, but {name!r} has a value in {100 * share:.1f} % of the rows."
     return make_findings(
         rows,
         0.45 + 0.2 * (share - COMPLETE_SHARE) / (1 - COMPLETE_SHARE),
@@ -144,15 +146,15 @@ def _find_sentinels(name: str, column: pd.Series[Any]) -> pd.DataFrame:
         return make_findings([], [], [])
     found = []
     for sentinel in SENTINELS:
-        count = int((known == sentinel).sum())
+        times = int((known == sentinel).sum())
         others = known[~np.isin(known, SENTINELS)]
-        if not count or len(others) < _ALONE_SHARE * len(known) or not _stands_apart(sentinel, others, count):
+        if not times or len(others) < _ALONE_SHARE * len(known) or not _stands_apart(sentinel, others, times):
             continue
         rows = np.flatnonzero(values == sentinel)
-        doubt = 0.85 if count > 1 else 0.65
+        doubt = 0.85 if times > 1 else 0.65
         reason = (
             f"{sentinel:g} stands apart from all other values of {name!r} ({others.min():g} to {others.max():g}) "
-            f"and occurs {count} times: it seems to stand for an empty cell."
+            f"and occurs {'once' if times == 1 else f'{times:,} times'}: it seems to stand for an empty cell."
         )
         found.append(make_findings(rows, doubt, reason, column=name, given=list(column.iloc[rows])))
     return join_findings(found)

@@ -10,27 +10,35 @@ import pandas as pd
 
 from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import Detector, join_findings, make_findings
+from dcai.findings.wording import say_left_out
 
 Floats = npt.NDArray[np.float64]
 ROW_Z = 5.0  # robust deviations of the log distance to the neighbours
 CELL_Z = 8.0  # robust deviations within a column
 FEWEST_ROWS = 30
+FEWEST_VALUES = 3  # two values are a switch
 MOST_SHARE = 0.01  # more than this is a tail, not an outlier
 
 
 def find(evidence: Evidence) -> pd.DataFrame:
     """Find extreme numbers in each column, then rows that lie apart as a whole."""
-    found, notes = [], []
+    found: list[pd.DataFrame] = []
+    left: dict[str, list[str]] = {}
+    rows_left = []
     for name, role in evidence.roles.items():
         if role == "number" and evidence.table.kinds[name] != "boolean":
-            found.append(_find_cells(name, evidence.table.frame[name]))
+            try:
+                found.append(_find_cells(name, evidence.table.frame[name]))
+            except Unmet as reason:
+                left.setdefault(str(reason), []).append(name)
     try:
         found.append(_find_rows(evidence))
     except Unmet as reason:
-        notes.append(f"rows as a whole were not compared: {reason}")
+        rows_left.append(f"rows as a whole were not compared: {reason}")
+    note = "; ".join([*say_left_out("extreme numbers", left), *rows_left])
     if not found:
-        raise Unmet(notes[0] if notes else "there is no column of numbers")
-    return join_findings(found, note="; ".join(notes))
+        raise Unmet(note)
+    return join_findings(found, note=note)
 
 
 def score(evidence: Evidence) -> Floats:
@@ -74,16 +82,18 @@ def _find_cells(name: str, column: pd.Series[Any]) -> pd.DataFrame:
 
     values = to_numbers(column)
     known = ~np.isnan(values)
-    if known.sum() < FEWEST_ROWS or len(np.unique(values[known])) <= 2:  # noqa: PLR2004 (two values are a switch)
-        return make_findings([], [], [])
+    if known.sum() < FEWEST_ROWS:
+        raise Unmet(f"fewer than {FEWEST_ROWS} numbers")
+    if len(np.unique(values[known])) < FEWEST_VALUES:
+        raise Unmet(f"fewer than {FEWEST_VALUES} different values")
     far = np.minimum(
         np.abs(_deviate(values, known)), np.abs(_deviate(np.sign(values) * np.log1p(np.abs(values)), known))
     )
     rows = np.flatnonzero(known & (far > CELL_Z))
     if len(rows) > max(1.0, MOST_SHARE * known.sum()):
-        return make_findings([], [], [])
+        raise Unmet(f"more than {100 * MOST_SHARE:.0f} % of them are extreme")
     low, high = np.percentile(values[known], [1, 99])
-    reasons = [f"{values[r]:g} is extreme: 98 % of {name!r} lie in {low:g} to {high:g}." for r in rows]
+    reasons = [f"{values[r]:.10g} is extreme: 98 % of {name!r} lie between {low:g} and {high:g}." for r in rows]
     doubt = 1 - 0.7 * CELL_Z / np.maximum(far[rows], CELL_Z)
     return make_findings(rows, doubt, reasons, column=name, given=list(column.iloc[rows]))
 
@@ -93,7 +103,7 @@ def _deviate(values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
     low, high = np.percentile(values[known], [25, 75])
     spread = (high - low) / 1.349
     if spread == 0:
-        return np.zeros(len(values))
+        raise Unmet("their middle half is one value")
     return np.where(known, (values - middle) / spread, 0.0)
 
 

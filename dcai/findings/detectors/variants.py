@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dcai.findings.evidence import Evidence
+from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import Detector, join_findings, make_findings
 from dcai.findings.spellings import find_spellings
+from dcai.findings.wording import count, say_left_out
 
 MOST_DISTINCT_SHARE = 0.9  # beyond it, values are not names that repeat but texts of their own
 LONGEST = 200
@@ -19,14 +20,25 @@ def find(evidence: Evidence) -> pd.DataFrame:
     """Find the cells whose value is a rarer spelling of another value of the column."""
     table = evidence.table
     names = [name for name in table.features if table.kinds[name] in ("category", "text")]
-    return join_findings([_find_in_column(name, table.frame[name]) for name in names])
+    if not names:
+        raise Unmet("there is no column of categories or texts")
+    found: list[pd.DataFrame] = []
+    left: dict[str, list[str]] = {}
+    for name in names:
+        try:
+            found.append(_find_in_column(name, table.frame[name]))
+        except Unmet as reason:
+            left.setdefault(str(reason), []).append(name)
+    return join_findings(found, note="; ".join(say_left_out("spellings", left)))
 
 
 def _find_in_column(name: str, column: pd.Series[Any]) -> pd.DataFrame:
     cells = column[column.map(lambda v: isinstance(v, str) and 0 < len(v) <= LONGEST).to_numpy(dtype=bool)]
     counts = cells.astype(object).value_counts()
-    if len(cells) < 2 or len(counts) > MOST_DISTINCT_SHARE * len(cells):  # noqa: PLR2004 (nothing to compare)
-        return make_findings([], [], [])
+    if len(cells) < 2:  # noqa: PLR2004 (nothing to compare)
+        raise Unmet(f"fewer than two texts of at most {LONGEST} characters")
+    if len(counts) > MOST_DISTINCT_SHARE * len(cells):
+        raise Unmet(f"more than {100 * MOST_DISTINCT_SHARE:.0f} % of its values differ")
     # Equal counts stand in the order of their texts, so that nothing depends on the order of the rows.
     counts = counts.sort_index().sort_values(ascending=False, kind="stable")
     spellings = {s.value: s for s in find_spellings({str(v): int(n) for v, n in counts.items()})}
@@ -37,7 +49,7 @@ def _find_in_column(name: str, column: pd.Series[Any]) -> pd.DataFrame:
     values = [str(v) for v in column.iloc[rows]]
     its = [spellings[v] for v in values]
     reasons = [
-        f"{v!r} ({counts[v]} rows) differs from {s.near!r} ({counts[s.near]} rows) by {s.how} only."
+        f"{v!r} ({count(counts[v], 'row')}) differs from {s.near!r} ({count(counts[s.near], 'row')}) by {s.how} only."
         for v, s in zip(values, its, strict=True)
     ]
     return make_findings(

@@ -1,0 +1,49 @@
+"""Counts and lists of names, as people write them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from dcai.base.errors import shorten
+
+MOST_NAMED = 5
+LONGEST_NAME = 40
+
+
+def count(number: int, noun: str, verbs: tuple[str, str] | None = None) -> str:
+    """Write a number with its noun, and with the verb in its singular or plural.
+
+    Examples
+    --------
+    >>> count(1, "row"), count(2000, "row"), count(1, "row", ("was", "were"))
+    ('1 row', '2,000 rows', '1 row was')
+    """
+    verb = "" if verbs is None else f" {verbs[number != 1]}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}{verb}"
+
+
+def name_some(names: Collection[object]) -> str:
+    """Name the first few of many.
+
+    Examples
+    --------
+    >>> name_some(["a", "b"]), name_some(range(7))
+    ("'a', 'b'", '0, 1, 2, 3, 4 and 2 more')
+    """
+    first = ", ".join(shorten(repr(name), LONGEST_NAME) for name in list(names)[:MOST_NAMED])
+    more = len(names) - MOST_NAMED
+    return f"{first} and {more:,} more" if more > 0 else first
+
+
+def say_left_out(what: str, left: Mapping[str, Sequence[str]]) -> list[str]:
+    """Say for each reason which columns were not searched for something.
+
+    Examples
+    --------
+    >>> say_left_out("spellings", {"it is empty": ["a"]})
+    ["1 column was not searched for spellings (it is empty): 'a'"]
+    """
+    return [
+        f"{count(len(names), 'column', ('was', 'were'))} not searched for {what} ({why}): {name_some(names)}"
+        for why, names in left.items()
+    ]
