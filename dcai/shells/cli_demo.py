@@ -13,8 +13,9 @@ import click
 
 from dcai.base.errors import InputError
 
-# The address at which the extension opens its panel.
-PANEL_URL = "/lab?dcai-panel"
+# Where the server leads to JupyterLab with the panel open. JupyterLab adds "?token=..." to the address that it prints,
+# so the address must not hold a question mark itself.
+PANEL_URL = "/dcai/lab"
 
 
 @click.command()
@@ -28,9 +29,9 @@ def demo(folder: Path | None, *, open_lab: bool) -> None:
 
     place = Path(tempfile.mkdtemp(prefix="dcai-demo-")) if folder is None else folder
     tell_story(place.resolve(), click.echo)
+    click.echo(f"Open it in JupyterLab: dcai lab {place}   (or, from a checkout: make lab)")
     if open_lab:
         _open_lab(place)
-    click.echo(f"Open it in JupyterLab: dcai lab {place}   (or, from a checkout: make lab)")
 
 
 @click.command()
@@ -59,5 +60,8 @@ def _open_lab(folder: Path, *, no_browser: bool = False) -> None:
     ]
     command += ["--no-browser"] if no_browser else []
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    done = subprocess.run(command, check=False)
-    click.get_current_context().exit(done.returncode)
+    if os.name == "posix":
+        # JupyterLab takes the place of this process, so that a signal to it reaches the server and its kernels.
+        sys.stdout.flush()
+        os.execv(sys.executable, command)  # noqa: S606 (no shell: the arguments are a list)
+    click.get_current_context().exit(subprocess.run(command, check=False).returncode)

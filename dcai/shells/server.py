@@ -1,30 +1,41 @@
 """The JupyterLab server extension: routes under `/dcai/api/`, each one decoding, calling and encoding.
 
 Every verb asks for a logged-in user, every path goes through `server_paths`, and everything that takes time
-happens in a thread or a process of its own. An error is answered as `{"error": sentence}`.
+happens in a thread or a process of its own. An error is answered as `{"error": sentence}`. Beside them stands one
+redirect, to JupyterLab with the panel open; it knows nothing and keeps the query, so that a token gets there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from http.client import responses
+from pathlib import Path
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, RedirectWithParams
 from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError, authenticated
 
 from dcai.base import contract
 from dcai.base.errors import DcaiError, GitError, InputError, LogError, MissingError, StaleError
-from dcai.base.records import NotebookView, PipelineList, PromoteRequest, Refusal, RunList, RunName, RunRequest
-from dcai.shells.server_paths import Served
-from dcai.shells.server_promotions import Promotions
-from dcai.shells.server_runs import Runs
+from dcai.base.records import (
+    NotebookView,
+    PipelineList,
+    PipelineSummary,
+    PromoteRequest,
+    Refusal,
+    RunList,
+    RunName,
+    RunRequest,
+)
+from dcai.shells.cli_demo import PANEL_URL
+from dcai.shells.server_paths import Root, Served
+from dcai.shells.server_promotions import UNFORESEEN, Promotions
+from dcai.shells.server_runs import Runs, read_pipeline
 
 # The first class that fits decides; every other error of ours is a 500.
 STATUS: tuple[tuple[type[DcaiError], int], ...] = (
@@ -35,6 +46,8 @@ STATUS: tuple[tuple[type[DcaiError], int], ...] = (
     (LogError, 409),
 )
 MOST_RUNS = 500
+# JupyterLab with the panel open (see the front end's `PANEL_WISH`).
+PANEL_PAGE = "lab?dcai-panel"
 
 
 class DcaiHandler(APIHandler):  # type: ignore[misc]  # jupyter_server's handlers are untyped
@@ -57,16 +70,10 @@ class DcaiHandler(APIHandler):  # type: ignore[misc]  # jupyter_server's handler
         try:
             value = await asyncio.to_thread(work)
         except DcaiError as error:
-            refusal = Refusal(self.shown(str(error)), getattr(error, "field", None))
-            self.set_status(next((code for kind, code in STATUS if isinstance(error, kind)), 500))
-            self.finish(json.dumps(contract.for_browser(refusal)))
-            return
+            value = Refusal(self.served.hide(str(error)), getattr(error, "field", None))
+            status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
         self.set_status(status)
         self.finish(json.dumps(contract.for_browser(value)))
-
-    def shown(self, sentence: str) -> str:
-        """Write the paths in a sentence as the browser knows them: relative to the served folder."""
-        return sentence.replace(f"{self.served.top}{os.sep}", "")
 
     def body(self, kind: type[contract.R]) -> contract.R:
         """Read the request's body as a record, strictly."""
@@ -89,9 +96,7 @@ class DcaiHandler(APIHandler):  # type: ignore[misc]  # jupyter_server's handler
         known = isinstance(error, HTTPError)
         said = error.log_message or error.reason if known else None
         sentence = said or responses.get(status_code, "The request could not be answered")
-        if not known:
-            sentence = "dcai failed unexpectedly. The log of the Jupyter server says more."
-        self.finish(json.dumps({"error": sentence}))
+        self.finish(json.dumps({"error": sentence if known else UNFORESEEN}))
 
 
 class ParametersHandler(DcaiHandler):
@@ -139,20 +144,31 @@ class PipelinesHandler(DcaiHandler):
         await self.answer(self._list)
 
     def _list(self) -> PipelineList:
-        from dcai.pipelines.pipeline import list_pipelines
+        from dcai.pipelines.definition import FOLDER
+        from dcai.pipelines.manifest import MANIFEST
 
         root = self.served.root_of(self.served.inside(self.query("path")))
         place = self.served.relative(root.folder)
-        inside = [p for p in list_pipelines(root.folder) if self._is_inside(f"{place}/{p.folder}")]
-        return PipelineList(place, root.git, [replace(p, problem=self.shown(p.problem)) for p in inside])
+        folders = sorted(p.parent for p in self.served.require_own(place, FOLDER).glob(f"*/{MANIFEST}"))
+        # A pipeline that is a link to elsewhere is none of this folder's.
+        inside = [p for p in folders if p.resolve().is_relative_to(self.served.top)]
+        return PipelineList(place, root.git, [self._summary(root, place, p) for p in inside])
 
-    def _is_inside(self, folder: str) -> bool:
-        """Whether a pipeline's folder is really where it seems to be, and no link that leads away."""
+    def _summary(self, root: Root, place: str, folder: Path) -> PipelineSummary:
+        """Summarise one pipeline; where it could not be run, `problem` says why."""
+        from dcai.pipelines.ledger import history
+        from dcai.pipelines.names import relative_to_root
+
+        name, shown = folder.name, relative_to_root(folder, root.folder)
         try:
-            self.served.inside(folder)
-        except MissingError:
-            return False
-        return True
+            self.served.pipeline(place, name)
+            self.served.require_runs(place, name)
+            one = read_pipeline(root.folder, name)
+            records = history(name, root=root.folder).records
+        except DcaiError as error:
+            return PipelineSummary(name, shown, "", {}, 0, None, self.served.hide(str(error)))
+        notebook = relative_to_root(one.notebook, root.folder)
+        return PipelineSummary(name, shown, notebook, one.parameters, len(records), next(iter(records), None))
 
 
 class RunsHandler(DcaiHandler):
@@ -171,7 +187,7 @@ class RunsHandler(DcaiHandler):
         if not limit.isdecimal() or not 0 < int(limit) <= MOST_RUNS:
             raise InputError.wrong_value("limit", "the list of runs", f"a number from 1 to {MOST_RUNS}", limit)
         self.served.pipeline(root, name)
-        self.served.runs(root, name)
+        self.served.require_runs(root, name)
         records = history(name, root=self.served.folder(root)).records
         return RunList(list(records[: int(limit)]), len(records))
 
@@ -245,4 +261,6 @@ def _load_jupyter_server_extension(app: Any) -> None:
     """Add the routes to a running server."""
     state = {"runs": Runs(), "promotions": Promotions()}
     base = app.web_app.settings["base_url"]
+    page = {"url": url_path_join(base, PANEL_PAGE), "permanent": False}
+    app.web_app.add_handlers(".*$", [(url_path_join(base, PANEL_URL), RedirectWithParams, page)])
     app.web_app.add_handlers(".*$", [(url_path_join(base, "dcai", "api", route), h, state) for route, h in ROUTES])

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from dcai.base import git
 from dcai.base.errors import MissingError, shorten
+from dcai.pipelines.definition import FOLDER
+from dcai.pipelines.ledger import JOURNAL, RECORD, RUNS
+from dcai.pipelines.manifest import MANIFEST, PIPELINE_NOTEBOOK
 from dcai.pipelines.names import require_name, require_run_id
 
 
@@ -88,22 +94,69 @@ class Served:
             raise _missing(path)
         return found
 
+    def require_own(self, root: str, *parts: str) -> Path:
+        """Return a place of ours below a root, or say that a link leads away from it."""
+        self.inside(root)
+        place = PurePosixPath(root or ".", *parts)
+        try:
+            return self.inside(str(place))
+        except MissingError as error:
+            raise MissingError(
+                f"{shorten(repr(str(place)))} is a link that leads out of the folder that this server serves. "
+                "Put a real file or folder in its place."
+            ) from error
+
+    def require_pipeline(self, root: str, name: str) -> Path:
+        """Return the folder of a pipeline, which need not exist; refuse it where anything of it leads away."""
+        folder = self.require_own(root, FOLDER, require_name(name, "the pipeline"))
+        for parts in ((FOLDER, name, MANIFEST), (FOLDER, name, PIPELINE_NOTEBOOK), (RUNS, name)):
+            self.require_own(root, *parts)
+        return folder
+
     def pipeline(self, root: str, name: str) -> Path:
-        """Return the folder of a pipeline inside, or refuse it."""
-        place = PurePosixPath(root or ".", "pipelines", require_name(name, "the pipeline"))
-        found = self.inside(str(place))
+        """Return the folder of a pipeline that exists, or refuse it."""
+        found = self.require_pipeline(root, name)
         if not found.is_dir():
             raise MissingError(f"There is no pipeline {shorten(repr(name))} here. Refresh the list of pipelines.")
         return found
 
-    def runs(self, root: str, name: str) -> Path:
-        """Return the folder that holds the runs of a pipeline, or refuse it where it leads away."""
-        return self.inside(str(PurePosixPath(root or ".", "runs", require_name(name, "the runs"))))
+    def require_runs(self, root: str, name: str) -> None:
+        """Refuse the runs of a pipeline where one of them leads away: whoever lists them reads them all."""
+        folder = self.require_own(root, RUNS, require_name(name, "the runs"))
+        for path in chain(folder.glob("*"), folder.glob(f"*/{RECORD}"), folder.glob(f"*/{JOURNAL}")):
+            if path.is_symlink():
+                self.require_own(root, RUNS, name, *path.relative_to(folder).parts)
 
     def run(self, root: str, name: str, run_id: str) -> Path:
         """Return the folder that a run has or will have, or refuse it."""
-        place = PurePosixPath(root or ".", "runs", require_name(name, "the run"), require_run_id(run_id, "the run"))
-        return self.inside(str(place))
+        own = (RUNS, require_name(name, "the run"), require_run_id(run_id, "the run"))
+        for file in (RECORD, JOURNAL):
+            self.require_own(root, *own, file)
+        return self.require_own(root, *own)
+
+    def hide(self, sentence: str) -> str:
+        """Write the paths in a sentence as the browser knows them, so that it tells nothing about this machine.
+
+        Examples
+        --------
+        >>> Served(Path("/srv/data")).hide("'/srv/data/a.csv' does not exist in /srv/data.")
+        "'a.csv' does not exist in the served folder."
+        """
+        above = [p for p in self.top.parents if os.access(p / ".git", os.F_OK)]
+        sentence = _replace(sentence, self.top, "", "the served folder")
+        for folder in above:
+            steps = "../" * (len(self.top.parts) - len(folder.parts))
+            sentence = _replace(sentence, folder, steps, "the repository around the served folder")
+        return sentence
+
+
+def _replace(sentence: str, folder: Path, steps: str, name: str) -> str:
+    """Write what lies below a folder as a relative path, and the folder itself as words."""
+    if folder == folder.parent:
+        return sentence  # the top of the file system tells nothing
+    # A path that merely begins or goes on with the same letters is another one.
+    path = rf"(?<![\w.~/\\-]){re.escape(str(folder))}(?![\w.~-]*[\w~])"
+    return re.sub(path, name, re.sub(rf"{path}[/\\](?=\S)", steps, sentence))
 
 
 def _missing(path: str) -> MissingError:

@@ -9,10 +9,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcai.base.errors import MissingError, shorten
+from tornado.log import app_log
+
+from dcai.base.errors import DcaiError, MissingError, RunError, shorten
 from dcai.base.records import PromoteProgress, PromoteRequest, Promotion
+from dcai.pipelines.names import require_name
 from dcai.shells.server_paths import Served
 
+UNFORESEEN = "dcai failed in a way that it should not. The log of the Jupyter server says more."
 _REMEMBERED = 50
 
 
@@ -42,6 +46,7 @@ class Promotions:
         """Begin to promote a notebook."""
         notebook = served.file(request.notebook)
         root = served.root_of(notebook)
+        served.require_pipeline(served.relative(root.folder), require_name(request.name, "promote()"))
         job = secrets.token_hex(8)
         future: Future[Promotion] = Future()
         # A thread that does not keep a stopping server waiting; an executor's would.
@@ -56,8 +61,11 @@ class Promotions:
         with self._turn:
             try:
                 future.set_result(_promote(notebook, root, request))
-            except Exception as error:  # noqa: BLE001 (kept, and raised in the request that asks for the progress)
+            except DcaiError as error:
                 future.set_exception(error)
+            except Exception:  # noqa: BLE001 (the shell's crossing: no promotion stays without an end)
+                app_log.exception("The promotion of %s failed", notebook)
+                future.set_exception(RunError(UNFORESEEN))
 
     def progress(self, job: str) -> PromoteProgress:
         """Tell how far a promotion is; what it was refused for is raised."""

@@ -11,7 +11,6 @@ import tempfile
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,11 +20,11 @@ from dcai.base.records import NotebookParameters, RunRecord
 if TYPE_CHECKING:
     import psutil
 
+    from dcai.pipelines.definition import Pipeline
+
 # How many started runs are remembered; the truth about each is in its own folder.
 _REMEMBERED = 200
 _INVALID = 2
-# Seconds by which clocks of the record and of the process table may differ.
-_CLOCK_SLACK = 2.0
 
 
 class FieldError(InputError):
@@ -60,18 +59,17 @@ class Runs:
 
     def start(self, root: Path, name: str, parameters: dict[str, Any]) -> str:
         """Start `dcai run` as a process of its own session and return the run's id."""
-        from dcai.pipelines.definition import load_pipeline
         from dcai.pipelines.names import new_run_id
 
-        pipeline = root / "pipelines" / name
-        require_valid(load_pipeline(pipeline, root).found, parameters)
+        pipeline = read_pipeline(root, name)
+        require_valid(pipeline.found, parameters)
         run_id = new_run_id()
         folder = tempfile.TemporaryDirectory(prefix="dcai-run-")
         given = Path(folder.name) / "parameters.json"
         given.write_text(json.dumps(parameters), "utf-8")
         errors = (Path(folder.name) / "errors.txt").open("w+b")
         # -P: a file of the user's repository must not stand in for a module of the same name
-        command = [sys.executable, "-P", "-m", "dcai", "run", str(pipeline), "--quiet", "-f", str(given)]
+        command = [sys.executable, "-P", "-m", "dcai", "run", str(pipeline.folder), "--quiet", "-f", str(given)]
         process = subprocess.Popen(
             [*command, "--run-id", run_id, "--root", str(root)],
             cwd=root,
@@ -126,20 +124,40 @@ class Runs:
         except psutil.NoSuchProcess:
             return  # it ended by itself meanwhile
         if process is None:
-            raise RunError(f"The process of the run {run_id} is not on this machine. Cancel it where it was started.")
+            raise RunError(
+                f"The process of the run {run_id} is not on this machine, or cannot be told from others. "
+                "Cancel it where it was started."
+            )
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
 
 
 def _process_of(record: RunRecord | None) -> psutil.Process | None:
-    """Return the process that a record names, None where it is elsewhere, or a younger one with the same number."""
+    """Return the process that a record names; None where it is elsewhere, or nothing but the record says that it is it.
+
+    A record is a file like any other, and numbers of processes are given again. So the run's id is looked for where
+    only the run itself has put it: in its command line, or with the kernel that it has started.
+    """
     import psutil
 
     if record is None or record.pid is None or record.host != socket.gethostname():
         return None
     process = psutil.Process(record.pid)
-    begun = datetime.fromisoformat(record.started).timestamp()
-    return process if process.create_time() <= begun + _CLOCK_SLACK else None
+    with contextlib.suppress(psutil.AccessDenied):  # somebody else's process
+        if record.run in process.cmdline() or any(_kernel_of(child) == record.run for child in process.children()):
+            return process
+    return None
+
+
+def _kernel_of(process: psutil.Process) -> str:
+    """Return the id of the run that a process is the kernel of, "" where it is none."""
+    import psutil
+
+    from dcai.pipelines.notebook import RUN_FOLDER
+
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        return Path(process.environ().get(RUN_FOLDER, "")).name
+    return ""
 
 
 def _settle(started: _Started, errors: IO[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
@@ -150,6 +168,16 @@ def _settle(started: _Started, errors: IO[bytes], folder: tempfile.TemporaryDire
         lines = errors.read().decode("utf-8", "replace").strip().splitlines()
     started.said = "\n".join(lines[-20:])
     started.ended = True
+
+
+def read_pipeline(root: Path, name: str) -> Pipeline:
+    """Read the pipeline that a folder below `pipelines/` holds, or say why it cannot be run by that name."""
+    from dcai.pipelines.definition import FOLDER, read_definition
+
+    one = read_definition((root / FOLDER / name).resolve(), root)
+    if one.name != name:
+        raise InputError(f"{FOLDER}/{name} is a link to the pipeline {one.name!r}. Run that one.")
+    return one
 
 
 def require_valid(found: NotebookParameters, values: dict[str, Any]) -> None:

@@ -182,8 +182,12 @@ async function openRunForm(model: PanelModel, name: string | null): Promise<void
     throw new Error(model.error);
   }
   const { pipelines } = model.list;
-  const names = pipelines.map(pipeline => pipeline.name);
+  const names = pipelines.filter(pipeline => !pipeline.problem).map(pipeline => pipeline.name);
   let chosen = name ?? (names.length === 1 ? (names[0] ?? null) : null);
+  const broken = pipelines.find(pipeline => pipeline.problem && (pipeline.name === name || names.length === 0));
+  if (broken?.problem) {
+    throw new Error(broken.problem);
+  }
   if (names.length === 0) {
     throw new Error('There is no pipeline here yet. Open a notebook and promote it first.');
   }

@@ -101,13 +101,18 @@ export class PanelModel {
       this.forms.clear();
       this.histories.clear();
       const [only, ...others] = list.pipelines;
-      if (only !== undefined && others.length === 0) {
+      if (only !== undefined && others.length === 0 && !only.problem) {
         this.open.add(only.name);
       }
     }
     this.list = list;
     this.error = '';
     for (const pipeline of list.pipelines) {
+      if (pipeline.problem) {
+        // What cannot be run any more shows neither a form nor runs.
+        this.open.delete(pipeline.name);
+        this.forms.delete(pipeline.name);
+      }
       if (pipeline.last?.status === 'running') {
         this._follow({ root: list.root, pipeline: pipeline.name, run: pipeline.last.run });
       }

@@ -71,9 +71,13 @@ function Panel({ model, openPath }: PanelProps): React.ReactElement {
       )}
       {list === null && model.error === '' && <p className="dcai-hint dcai-notice">Reading the pipelines…</p>}
       {list !== null && list.pipelines.length === 0 && <Empty />}
-      {list?.pipelines.map(pipeline => (
-        <Pipeline key={pipeline.name} model={model} root={list.root} pipeline={pipeline} openPath={openPath} />
-      ))}
+      {list?.pipelines.map(pipeline =>
+        pipeline.problem ? (
+          <Broken key={pipeline.name} pipeline={pipeline} />
+        ) : (
+          <Pipeline key={pipeline.name} model={model} root={list.root} pipeline={pipeline} openPath={openPath} />
+        )
+      )}
     </>
   );
 }
@@ -97,6 +101,20 @@ function Empty(): React.ReactElement {
         </li>
       </ol>
     </div>
+  );
+}
+
+/** A pipeline that cannot be run: nothing but its name and what is wrong with it. */
+function Broken({ pipeline }: { pipeline: PipelineSummary }): React.ReactElement {
+  return (
+    <section className="dcai-pipeline" aria-label={`Pipeline ${pipeline.name}`}>
+      <div className="dcai-row">
+        <h3 className="dcai-name" title={pipeline.name}>
+          {pipeline.name}
+        </h3>
+      </div>
+      <p className="dcai-error dcai-problem">{pipeline.problem}</p>
+    </section>
   );
 }
 
@@ -133,18 +151,13 @@ function Pipeline({ model, root, pipeline, openPath }: PipelineProps): React.Rea
           className="dcai-run-button"
           aria-label={`Run ${name}`}
           aria-expanded={form !== undefined}
-          disabled={Boolean(pipeline.problem)}
           onClick={() => (form === undefined ? model.openForm(pipeline) : close())}
         >
           <runIcon.react tag="span" />
           Run
         </button>
       </div>
-      {pipeline.problem ? (
-        <p className="dcai-error dcai-problem">{pipeline.problem}</p>
-      ) : (
-        <LastStatus pipeline={pipeline} running={live.length > 0} />
-      )}
+      <LastStatus pipeline={pipeline} running={live.length > 0} />
       {form !== undefined && (
         <RunForm
           pipeline={name}

@@ -6,7 +6,7 @@ import type { Api } from './api';
 import type { NotebookParameters, NotebookView, Parameter, PromoteProgress, Promotion } from './contract';
 import { duration } from './format';
 import { toFields } from './forms';
-import { details, sentence } from './notify';
+import { sentence } from './notify';
 
 const POLL = 500;
 
@@ -22,7 +22,6 @@ export async function promote(api: Api, panel: NotebookPanel, path: string): Pro
   const view = await api.parameters(path);
   let choices: Choices = { name: view.found.suggested_name, check: true, commit: view.git };
   let refusal = '';
-  let shown = '';
   for (;;) {
     const body = new PromoteBody(view, choices, refusal);
     const answer = await showDialog({
@@ -35,12 +34,9 @@ export async function promote(api: Api, panel: NotebookPanel, path: string): Pro
       return null;
     }
     choices = answer.value;
-    if (shown !== '') {
-      Notification.dismiss(shown);
-    }
     const doing = choices.check ? 'running it once in a fresh kernel' : 'writing its files';
     const message = `Promoting ${choices.name}: ${doing}`;
-    shown = Notification.emit(`${message}…`, 'in-progress', { autoClose: false });
+    const shown = Notification.emit(`${message}…`, 'in-progress', { autoClose: false });
     try {
       const done = await send(api, path, choices, seconds =>
         Notification.update({ id: shown, message: `${message} (${duration(seconds)})…` })
@@ -54,9 +50,9 @@ export async function promote(api: Api, panel: NotebookPanel, path: string): Pro
       await showResult(done.promotion, done.root);
       return done.promotion;
     } catch (error) {
+      // The dialog says it, in full and where it can be mended; a notification would only say it again, cut off.
       refusal = sentence(error);
-      const actions = details('The notebook was not promoted', refusal);
-      Notification.update({ id: shown, message: refusal, type: 'error', autoClose: false, actions });
+      Notification.dismiss(shown);
     }
   }
 }

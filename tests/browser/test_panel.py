@@ -7,6 +7,8 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
+from dcai.shells.cli_demo import PANEL_URL
+
 from .steps import open_notebook, run_command, set_theme, write_notebook
 
 PARAMETERS = "rate: float = 0.1  # how fast it learns\nrounds: int = 2\nkind: str = 'fast'\nseed: int | None = None"
@@ -138,8 +140,14 @@ def test_a_refused_promotion_keeps_what_was_typed(page, lab, folder, shot):
     expect(dialog.get_by_label("Name of the pipeline")).to_have_value("Not A Name")
     dialog.get_by_label("Name of the pipeline").fill("good-name")
     dialog.get_by_role("button", name="Promote").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("NameError: name 'undefined' is not defined")
+    alert = dialog.get_by_role("alert")
+    expect(alert).to_contain_text("NameError: name 'undefined' is not defined in cell 3 (`undefined + x`).")
     shot("promote-refused")
+    assert alert.inner_text().count("is not defined") == 1
+    # The dialog alone says it; the notification about the check is gone.
+    expect(page.get_by_text("is not defined")).to_have_count(1)
+    expect(page.locator(".Toastify__toast")).to_have_count(0)
+    assert alert.evaluate("e => e.scrollWidth <= e.clientWidth")
     dialog.get_by_role("button", name="Cancel").click()
     assert not (folder / "pipelines").exists()
     assert not (folder / "runs").exists()
@@ -155,6 +163,37 @@ def test_the_empty_panel_explains_the_first_step(page, lab, folder, notebook, sh
     set_theme(page, "JupyterLab Light")
     run_command(page, "dcai:run")
     expect(page.get_by_text("There is no pipeline here yet. Open a notebook and promote it first.")).to_be_visible()
+
+
+@pytest.mark.parametrize("address", ["lab?dcai-panel&reset", f"{PANEL_URL[1:]}?reset"])
+def test_an_address_opens_the_panel(address, page, lab):
+    page.goto(f"{lab.url}{address}&token={lab.token}")
+    expect(panel_of(page)).to_be_visible()
+    expect(panel_of(page)).to_contain_text("dcai pipelines")
+
+
+def test_without_that_address_the_panel_stays_away(page, lab):
+    page.goto(f"{lab.url}lab?reset")
+    expect(page.locator("#filebrowser")).to_be_visible()
+    expect(panel_of(page)).to_be_hidden()
+
+
+def test_a_pipeline_that_cannot_be_run_says_why(page, lab, folder, notebook, shot):
+    promote = [sys.executable, "-m", "dcai", "promote", str(notebook), "--no-check", "--root", str(folder)]
+    subprocess.run(promote, cwd=folder, check=True, capture_output=True)
+    (folder / "pipelines/train-model").rename(folder / "pipelines/renamed")
+    open_notebook(page, lab, notebook)
+    run_command(page, "dcai:open-panel")
+    broken = panel_of(page).get_by_role("region", name="Pipeline renamed")
+    expect(broken).to_contain_text("is 'train-model', but its folder is 'renamed'. Make them equal.")
+    expect(broken.get_by_role("button")).to_have_count(0)
+    shot("broken-pipeline")
+    run_command(page, "dcai:run")
+    expect(page.locator(".Toastify__toast")).to_contain_text("but its folder is 'renamed'")
+
+    (folder / "pipelines/renamed").rename(folder / "pipelines/train-model")
+    panel_of(page).get_by_role("button", name="Refresh the pipelines").click()
+    expect(panel_of(page).get_by_role("button", name="Run train-model", exact=True)).to_be_visible()
 
 
 def test_cells_are_tagged_and_audited(page, lab, folder, shot):

@@ -1,11 +1,16 @@
 """Who may ask, and which paths: every route, so that a new one cannot be forgotten."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
 from tornado.httpclient import HTTPClientError
 
+from dcai.base import contract
+from dcai.pipelines import ledger
 from dcai.shells.server import ROUTES
+from dcai.shells.server_paths import Served
 
 VERBS = ("get", "post", "put", "patch", "delete", "head")
 EVERY = [(route, verb) for route, handler in ROUTES for verb in VERBS if verb in vars(handler)]
@@ -95,6 +100,109 @@ async def test_a_linked_pipeline_is_not_listed_and_not_run(root, ask):
     (root / "pipelines" / "p").symlink_to(elsewhere)
     assert (await ask("pipelines", path=""))[1]["pipelines"] == []
     assert (await ask("runs", {"root": "", "pipeline": "p", "parameters": {}}))[0] == 404
+
+
+LINKS = ["pipelines", "runs", "pipelines/p", "pipelines/p/pipeline.yaml", "pipelines/p/pipeline.ipynb", "runs/p"]
+RUN_LINKS = ["runs/p/r", "runs/p/r/run.json", "runs/p/r/events.jsonl"]
+OUT = "is a link that leads out of the folder that this server serves. Put a real file or folder in its place."
+
+
+@pytest.fixture
+def linked(root, write_notebook, tmp_path):
+    """Return a function that moves one thing of a pipeline with a run away and links to it, and a look at what is there."""
+    write_notebook("work.ipynb", "rounds = 1")
+    write_notebook("pipelines/p/pipeline.ipynb", "rounds = 1")
+    (root / "pipelines/p/pipeline.yaml").write_text("name: p\n")
+    (root / "runs/p/r").mkdir(parents=True)
+    (root / "runs/p/r/events.jsonl").touch()
+    # A run that is settled by whoever reads it: its process is gone.
+    record = ledger.begin("r", "p", "pipelines/p/pipeline.ipynb", "python3", root=root, parameters={})
+    ledger.write_record(root / "runs/p/r/run.json", replace(record, started="2020-01-31T12:00:00+00:00"))
+    elsewhere = tmp_path / "elsewhere"
+
+    def link(place):
+        shutil.move(root / place, elsewhere)
+        (root / place).symlink_to(elsewhere)
+
+    def look():
+        found = [elsewhere, *elsewhere.rglob("*")]
+        return {p: p.read_bytes() for p in found if p.is_file()}, sorted(found)
+
+    return link, look
+
+
+@pytest.mark.parametrize("place", LINKS)
+async def test_nothing_of_ours_is_read_or_written_through_a_link(place, linked, root, ask):
+    link, look = linked
+    link(place)
+    before = look()
+    run = {"root": "", "pipeline": "p", "run": "r"}
+    answers = [
+        await ask("promote", {"notebook": "work.ipynb", "name": "p", "check": False, "commit": False}),
+        await ask("runs", {"root": "", "pipeline": "p", "parameters": {}}),
+        await ask("runs", root="", pipeline="p", limit=1),
+    ]
+    if place.startswith("runs"):
+        answers += [await ask("progress", **run), await ask("cancel", run)]
+    for code, refusal in answers:
+        assert code == 404
+        assert refusal["error"].endswith(OUT)
+    code, listed = await ask("pipelines", path="")
+    assert listed.get("pipelines", []) == [] or OUT in listed["pipelines"][0]["problem"]
+    assert "2020-01-31" not in json.dumps(listed)
+    assert look() == before
+
+
+@pytest.mark.parametrize("place", RUN_LINKS)
+async def test_no_run_is_read_or_settled_through_a_link(place, linked, root, ask):
+    link, look = linked
+    link(place)
+    before = look()
+    run = {"root": "", "pipeline": "p", "run": "r"}
+    for code, refusal in (
+        await ask("runs", root="", pipeline="p", limit=1),
+        await ask("progress", **run),
+        await ask("cancel", run),
+    ):
+        assert code == 404
+        assert refusal["error"].startswith(f"'{place}")  # or a file in it
+        assert refusal["error"].endswith(OUT)
+    (listed,) = (await ask("pipelines", path=""))[1]["pipelines"]
+    assert (listed["problem"], listed["last"]) == (f"{place!r} {OUT}", None)
+    assert look() == before
+
+
+async def test_links_that_stay_inside_are_followed(linked, root, ask):
+    (root / "runs").rename(root / "volume")
+    (root / "runs").symlink_to("volume")
+    (listed,) = (await ask("pipelines", path=""))[1]["pipelines"]
+    assert (listed["problem"], listed["runs"], listed["last"]["status"]) == ("", 1, "interrupted")
+    settled = contract.from_json(ledger.RunRecord, (root / "volume/p/r/run.json").read_text())
+    assert settled.error.error == "RunnerGone"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("It does not exist in {top}. Make it.", "It does not exist in the served folder. Make it."),
+        ("In {top}: no", "In the served folder: no"),
+        ("{top}/a b/c.csv", "a b/c.csv"),
+        ("in {above}: hook", "in the repository around the served folder: hook"),
+        ("{above}/.git/hooks/commit-msg", "../../.git/hooks/commit-msg"),
+        ("'{above}/other/x'", "'../../other/x'"),
+    ],
+)
+def test_sentences_name_no_path_of_this_machine(said, shown, tmp_path):
+    above = tmp_path / "above"
+    top = above / "middle" / "served"
+    top.mkdir(parents=True)
+    (above / ".git").mkdir()
+    assert Served.of(top).hide(said.format(top=top, above=above)) == shown
+
+
+def test_a_path_that_only_looks_alike_stays(tmp_path):
+    said = f"{tmp_path}.bak, {tmp_path}2/x, {tmp_path}-old/y, /mnt{tmp_path}/z"
+    assert Served.of(tmp_path).hide(said) == said
 
 
 @pytest.mark.parametrize(

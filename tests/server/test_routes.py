@@ -1,18 +1,23 @@
 """What the routes do, for real: notebooks are promoted, kernels run, processes are ended."""
 
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 from dcai.base.errors import MissingError, RunError
 from dcai.base.records import RunRecord
+from dcai.shells.cli_demo import PANEL_URL
 from dcai.shells.server import STATUS
+from dcai.shells.server_promotions import UNFORESEEN
 from dcai.shells.server_runs import Runs
 
 PARAMETERS = "rounds: int = 1\nnote: str = 'a'"
@@ -50,6 +55,16 @@ def wait_for_file(path):
     while not path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def started(words, folder=None):
+    """Start Python as somebody else does, and end it at the end."""
+    with subprocess.Popen([sys.executable, *words], cwd=folder) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 async def test_parameters_of_a_notebook(root, write_notebook, ask):
@@ -127,23 +142,56 @@ async def test_a_run_of_another_server_is_cancelled(root, write_notebook, ask):
     assert progress["record"]["status"] == "interrupted"
 
 
-@pytest.mark.parametrize(
-    ("pid", "host", "started"),
-    [
-        (os.getpid(), socket.gethostname(), "2020-01-31T12:00:00+00:00"),  # this process is younger than that run
-        (os.getpid(), "elsewhere", "2099-01-31T12:00:00+00:00"),
-        (None, None, "2099-01-31T12:00:00+00:00"),
-    ],
-    ids=["younger", "elsewhere", "unknown"],
-)
-def test_a_stranger_with_the_same_number_is_not_ended(pid, host, started):
-    record = RunRecord(
-        v=1, run="r", pipeline="p", notebook="n", status="running", exit_code=0, parameters={}, commit=None, dirty=None,
-        inputs=[], outputs=[], corrections=[], metrics={}, gates=[], resources=None, environment={}, started=started,
-        ended=None, error=None, cells_total=0, cells_done=0, pid=pid, host=host,
+async def test_a_run_that_a_terminal_started_is_cancelled(root, write_notebook, ask):
+    """Its command line does not hold its id, but its kernel knows it."""
+    write_notebook("slow.ipynb", PARAMETERS, "import time\ntime.sleep(600)")
+    assert (await promote(ask, "slow.ipynb", "slow"))[0] == 200
+    with started(["-m", "dcai", "run", "slow", "--quiet"], root) as process:
+        wait_for_file(root / "runs" / "slow")
+        (folder,) = (root / "runs" / "slow").iterdir()
+        wait_for_file(folder / "run.json")
+        run = {"root": "", "pipeline": "slow", "run": folder.name}
+        await wait(ask, run, lambda p: p["cell"] == 1)
+        assert await ask("cancel", run) == (202, run)
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+
+
+def record_of(pid, host):
+    """Write the record of a run that seems to be under way."""
+    return RunRecord(
+        v=1, run="r-1", pipeline="p", notebook="n", status="running", exit_code=0, parameters={}, commit=None,
+        dirty=None, inputs=[], outputs=[], corrections=[], metrics={}, gates=[], resources=None, environment={},
+        started=datetime.now(UTC).isoformat(), ended=None, error=None, cells_total=0, cells_done=0, pid=pid, host=host,
     )  # fmt: skip
-    with pytest.raises(RunError, match="The process of the run r is not on this machine"):
-        Runs().cancel("r", record)
+
+
+@pytest.mark.parametrize(
+    ("pid", "host"),
+    [
+        (os.getpid(), socket.gethostname()),  # the time fits, but nothing else tells that this process is the run
+        (os.getpid(), "elsewhere"),
+        (None, None),
+    ],
+    ids=["another", "elsewhere", "unknown"],
+)
+def test_a_stranger_with_the_same_number_is_not_ended(pid, host):
+    with pytest.raises(RunError, match="The process of the run r-1 is not on this machine, or cannot be told from"):
+        Runs().cancel("r-1", record_of(pid, host))
+
+
+@pytest.mark.parametrize(
+    ("words", "ended"), [(["r-1"], True), (["r-12"], False), (["r"], False), (["--note=r-1"], False)]
+)
+def test_only_a_process_that_names_the_run_is_ended(words, ended):
+    with started(["-c", "import time; time.sleep(60)", *words]) as process:
+        record = record_of(process.pid, socket.gethostname())
+        if ended:
+            Runs().cancel("r-1", record)
+            assert process.wait(timeout=10) == -signal.SIGTERM
+        else:
+            with pytest.raises(RunError, match="cannot be told from others"):
+                Runs().cancel("r-1", record)
+            assert process.poll() is None
 
 
 @pytest.mark.parametrize(
@@ -210,6 +258,58 @@ async def test_a_pipeline_that_cannot_be_read_says_why(root, ask):
     assert (code, refusal["error"]) == (400, broken["problem"])
 
 
+@pytest.mark.parametrize("broken", ["name: other\n", "name: [\n", "name: train\nnotebook: x.ipynb\n"])
+async def test_a_pipeline_that_cannot_be_run_is_listed_with_the_reason(broken, root, write_notebook, ask):
+    write_notebook("pipelines/train/pipeline.ipynb", PARAMETERS)
+    (root / "pipelines" / "train" / "pipeline.yaml").write_text(broken)
+    (listed,) = (await ask("pipelines", path=""))[1]["pipelines"]
+    assert (listed["name"], listed["folder"]) == ("train", "pipelines/train")
+    assert listed["problem"]
+    code, refusal = await ask("runs", {"root": "", "pipeline": "train", "parameters": {}})
+    assert (code, refusal["error"]) == (400, listed["problem"])
+
+
+async def test_a_name_that_is_not_the_folders_is_a_problem(root, write_notebook, ask):
+    write_notebook("pipelines/train/pipeline.ipynb", PARAMETERS)
+    (root / "pipelines" / "train" / "pipeline.yaml").write_text("name: other\n")
+    (root / "pipelines" / "My Folder").mkdir()
+    (root / "pipelines" / "My Folder" / "pipeline.yaml").write_text("name: other\n")
+    odd, train = (await ask("pipelines", path=""))[1]["pipelines"]
+    assert train["problem"] == (
+        "'name' in pipelines/train/pipeline.yaml is 'other', but its folder is 'train'. Make them equal."
+    )
+    assert "must be 1 to 64 lower-case letters" in odd["problem"]
+    assert "'My Folder'" in odd["problem"]
+
+
+async def test_a_pipeline_that_is_a_link_to_another_is_run_by_its_name(root, write_notebook, ask):
+    write_notebook("train.ipynb", PARAMETERS)
+    assert (await promote(ask, "train.ipynb"))[0] == 200
+    manifest = root / "pipelines" / "train" / "pipeline.yaml"
+    manifest.write_text(manifest.read_text().replace("name: train\n", ""))
+    (root / "pipelines" / "alias").symlink_to("train")
+    alias, train = (await ask("pipelines", path=""))[1]["pipelines"]
+    assert alias["problem"] == "pipelines/alias is a link to the pipeline 'train'. Run that one."
+    assert train["problem"] == ""
+    code, refusal = await ask("runs", {"root": "", "pipeline": "alias", "parameters": {}})
+    assert (code, refusal["error"]) == (400, alias["problem"])
+
+
+async def test_git_errors_name_no_path_above_the_served_folder(root, write_notebook, ask, jp_serverapp):
+    """The repository lies around the served folder; its hook refuses."""
+    write_notebook("inner/train.ipynb", PARAMETERS)
+    hook = root / ".git" / "hooks" / "pre-commit"
+    hook.write_text(f"#!/bin/sh\necho no good: {root}/x >&2\nexit 1\n")
+    hook.chmod(0o755)
+    jp_serverapp.web_app.settings["server_root_dir"] = str(root / "inner")
+    code, refusal = await promote(ask, "train.ipynb", commit=True)
+    assert (code, refusal["error"]) == (
+        409,
+        "git refused `git commit` in the repository around the served folder: no good: ../x",
+    )
+    assert not (root / "inner" / "pipelines").exists()
+
+
 async def test_unknown_things_are_404(root, ask):
     assert (await ask("progress", root="", pipeline="p", run="r"))[0] == 404
     assert (await ask("runs", root="", pipeline="p", limit=1))[0] == 404
@@ -220,7 +320,31 @@ async def test_an_unforeseen_error_tells_nothing_but_the_way_to_the_log(root, as
     monkeypatch.setattr("dcai.shells.server_promotions.Promotions.progress", lambda *_: 1 / 0)
     code, refusal = await ask("promote", job="x")
     assert code == 500
-    assert refusal == {"error": "dcai failed unexpectedly. The log of the Jupyter server says more."}
+    assert refusal == {"error": UNFORESEEN}
+
+
+async def test_a_promotion_that_fails_unforeseen_ends_and_is_logged(root, write_notebook, ask, monkeypatch, caplog):
+    def fail(*_, **__):
+        raise ZeroDivisionError("secret")
+
+    write_notebook("train.ipynb", PARAMETERS)
+    monkeypatch.setattr("dcai.pipelines.pipeline.promote", fail)
+    code, refusal = await promote(ask, "train.ipynb")
+    assert (code, refusal["error"]) == (500, UNFORESEEN)
+    assert UNFORESEEN.startswith("dcai failed in a way that it should not.")
+    (logged,) = [r for r in caplog.records if r.exc_info and "The promotion of" in r.getMessage()]
+    assert str(logged.exc_info[1]) == "secret"
+
+
+async def test_the_address_of_the_panel_takes_a_token_along(jp_fetch, jp_serverapp, http_server_client):
+    """What `dcai lab` opens: JupyterLab adds the token to the address with a question mark."""
+    jp_serverapp.default_url = PANEL_URL
+    printed = jp_serverapp.public_url
+    assert printed.endswith(f"{PANEL_URL}?token={jp_serverapp.identity_provider.token}")
+    path = f"{jp_serverapp.base_url.rstrip('/')}{PANEL_URL}?token=abc"
+    answer = await http_server_client.fetch(path, follow_redirects=False, raise_error=False)
+    assert answer.code == 302
+    assert answer.headers["Location"] == f"{jp_serverapp.base_url}lab?dcai-panel&token=abc"
 
 
 def test_the_first_fitting_class_decides():
