@@ -37,6 +37,10 @@ NEIGHBOURS = 10
 NEIGHBOUR_ROWS = 20_000  # each row is compared with at most this many
 
 
+# A label column of which more than this share occurs once is no class.
+MOSTLY = 0.5
+
+
 class Unmet(Exception):  # noqa: N818 (not an error: the word that a detector's need is not met)
     """A detector's need cannot be met; the text says why."""
 
@@ -206,6 +210,12 @@ class Evidence:
     def _predicted(self) -> tuple[Floats, str]:
         from dcai.findings.prediction import predict_classes
 
+        counts = self.labels.counts
+        if counts[counts == 1].sum() > MOSTLY * counts.sum():
+            raise Unmet(
+                f"most of the {counts.sum():,} labels occur only once ({len(counts):,} classes): the column looks like an identifier or free text. "
+                "Name another label column"
+            )
         return predict_classes(self)
 
     @cached_property

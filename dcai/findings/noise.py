@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ Codes = npt.NDArray[np.intp]
 
 _STEPS = 3  # of unmixing; more sharpen noise
 _TINY = 1e-12
+# Below this share of what the commonest class leaves to be known, a model's disagreement is mostly its own ignorance.
+WEAK = 0.2
+UNDECIDED = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +31,8 @@ class Noise:
         The estimated probabilities of the *true* class, the noise of the given labels taken out.
     estimate, low, high : float
         The number of wrong labels.
+    agreement, commonest : float
+        Share of the given labels that the model predicts, and that one gets by always saying the commonest class.
     """
 
     doubt: Floats
@@ -36,6 +41,13 @@ class Noise:
     estimate: float
     low: float
     high: float
+    agreement: float
+    commonest: float
+
+    @property
+    def weak(self) -> bool:
+        """Whether the model hardly knows more than the commonest class, so that its disagreement says little."""
+        return self.agreement - self.commonest < WEAK * (1 - self.commonest)
 
 
 def estimate_noise(probabilities: Floats, codes: Codes) -> Noise:
@@ -44,7 +56,8 @@ def estimate_noise(probabilities: Floats, codes: Codes) -> Noise:
     The model learnt from noisy labels, so its probabilities mix the true class with the noise. The noise matrix (which
     class is given how often for which true one) is estimated from them; a few steps of Richardson-Lucy take it out
     again; Bayes' rule then gives each label's doubt. As many rows are flagged as there are rows where the model
-    predicts another class than the given one, the most doubtful first.
+    predicts another class than the given one, the most doubtful first. The only row of a class is never flagged: no
+    model that has not seen it can predict it.
 
     Parameters
     ----------
@@ -68,11 +81,19 @@ def estimate_noise(probabilities: Floats, codes: Codes) -> Noise:
     likely = np.maximum((truth @ matrix)[rows, known], _TINY)
     doubt = np.zeros(len(codes))
     doubt[rows] = np.clip(1 - truth[rows, known] * matrix[known, known] / likely, 0.0, 1.0)
-    number = int((given.argmax(axis=1) != known).sum())
+    counts = np.bincount(known, minlength=probabilities.shape[1])
+    alone = rows[counts[known] == 1]
+    doubt[alone] = np.minimum(doubt[alone], UNDECIDED)
+    differ = given.argmax(axis=1) != known
+    judged = rows[counts[known] > 1]
     flagged = np.zeros(len(codes), dtype=np.bool_)
-    flagged[rows[np.argsort(-doubt[rows], kind="stable")[:number]]] = True
+    flagged[judged[np.argsort(-doubt[judged], kind="stable")[: int(differ[counts[known] > 1].sum())]]] = True
     low, high = _bounds(given, known)
-    return Noise(doubt, flagged, truth, float(np.clip(doubt.sum(), low, high)), low, high)
+    estimate = float(np.clip(doubt.sum(), low, high))
+    noise = Noise(
+        doubt, flagged, truth, estimate, low, high, float(1 - differ.mean()), float(counts.max() / len(known))
+    )
+    return replace(noise, low=0.0) if noise.weak else noise
 
 
 def _noise_matrix(probabilities: Floats, codes: Codes) -> Floats:

@@ -73,6 +73,7 @@ class Audit:
     predictions: pd.Series[Any] | None = None
     consensus: pd.DataFrame | None = None
     expected_errors: ErrorEstimate | None = None
+    caution: str = ""
     settings: Settings = field(default_factory=Settings)
     detectors: Mapping[str, Detector] = field(default_factory=dict)
     reviewed: Mapping[str, Any] = field(default_factory=dict)

@@ -12,11 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 import xxhash
 
+from dcai.base.display import show_share
 from dcai.base.errors import DcaiError, shorten
 from dcai.base.records import CheckStatus
 from dcai.base.table import Table
 from dcai.findings.detectors import Detector, is_ours
 from dcai.findings.evidence import Evidence, Settings, Unmet, make_evidence
+from dcai.findings.noise import Noise
 from dcai.findings.prediction import check_model
 from dcai.findings.progress import Progress
 from dcai.findings.report import Audit, ErrorEstimate
@@ -86,8 +88,20 @@ def _collect(shown: Table, evidence: Evidence, back: npt.NDArray[np.intp], check
     return {
         "probabilities": pd.DataFrame(evidence.probabilities[back], index=index, columns=columns),
         "expected_errors": ErrorEstimate(noise.estimate, noise.low, noise.high),
+        "caution": _caution(noise),
         "consensus": consensus,
     }
+
+
+def _caution(noise: Noise) -> str:
+    """Say what the counts of wrong labels rest on, and when they rest on little."""
+    agrees = f"The model predicts {show_share(noise.agreement)} of the labels out of sample"
+    if noise.weak:
+        return (
+            f"{agrees}, hardly more than the commonest class alone ({show_share(noise.commonest)}). The columns say little about this "
+            "label: take what is found about it as guesses."
+        )
+    return f"{agrees}. Where classes overlap by nature, part of its disagreement is no error: look before you accept a suggestion."
 
 
 def _run(detector: Detector, evidence: Evidence) -> tuple[pd.DataFrame | None, Any, dict[str, object]]:

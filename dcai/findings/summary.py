@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dcai.base.display import escape, show_text, to_block, to_table
 from dcai.findings.wording import count
 
@@ -43,7 +45,7 @@ def describe_errors(audit: Audit) -> str:
     if expected is None:
         return ""
     return (
-        f"About {count(round(expected.estimate), 'wrong label')} expected (between {expected.low:,.0f} and {expected.high:,.0f}: "
+        f"About {count(round(expected.estimate), 'label')} may be wrong ({expected.low:,.0f} to {expected.high:,.0f}: "
         "a range that rests on assumptions about the model, no confidence interval)"
     )
 
@@ -58,8 +60,16 @@ def to_html(audit: Audit, worst: int = _SHOWN) -> str:
     )
     lines = f"<p>{describe_coverage(audit)}.{label}</p>"
     errors = describe_errors(audit)
-    lines += f"<p><b>{errors}.</b></p>" if errors else ""
+    lines += f"<p>{errors}.</p>" if errors else ""
+    lines += f'<p class="warn">{escape(audit.caution, 400)}</p>' if audit.caution else ""
     return to_block(title, lines, _show_gaps(audit), _show_counts(audit), _show_worst(audit, worst))
+
+
+def pick_worst(audit: Audit, number: int) -> pd.DataFrame:
+    """Pick the worst findings, one of each kind (detector, column, given and suggested value) before a second of any."""
+    kinds = [audit.findings[c].map(str) for c in ("detector", "column", "given", "suggested")]
+    turn = audit.findings.groupby(kinds, sort=False).cumcount().to_numpy()
+    return audit.findings.iloc[np.argsort(turn, kind="stable")[:number]]
 
 
 def records_of(frame: pd.DataFrame) -> list[Any]:
@@ -101,7 +111,7 @@ def _show_counts(audit: Audit) -> str:
 
 
 def _show_worst(audit: Audit, worst: int) -> str:
-    first = audit.findings.head(worst)
+    first = pick_worst(audit, worst)
     if not len(first):
         return ""
     rows = [
@@ -117,7 +127,7 @@ def _show_worst(audit: Audit, worst: int) -> str:
         for f in records_of(first)
     ]
     more = len(audit.findings) - len(first)
-    rest = f'<p class="muted">and {more:,} more in .findings</p>' if more > 0 else ""
+    rest = f'<p class="muted">And {more:,} more: all are in <code>audit.findings</code>.</p>' if more > 0 else ""
     table = to_table(
         rows, ["row", "column", "given", "suggested", "doubt", "check", "reason"], numbers=["row", "doubt"]
     )
@@ -129,6 +139,7 @@ def to_text(audit: Audit, worst: int = _SHOWN) -> str:
     lines = [f"{_describe_size(audit)}; {describe_coverage(audit)}."]
     errors = describe_errors(audit)
     lines += [f"{errors}."] if errors else []
+    lines += [_flat(audit.caution, 400)] if audit.caution else []
     counts = audit.findings["detector"].value_counts()
     width = max((len(str(n)) for n in audit.checks["detector"]), default=0)
     for check in records_of(audit.checks):
@@ -136,7 +147,7 @@ def to_text(audit: Audit, worst: int = _SHOWN) -> str:
         lines.append(f"  {check.detector:<{width}} {result}  {_flat(check.reason, 160)}".rstrip())
     if len(audit.findings):
         lines.append("The worst:")
-    for f in records_of(audit.findings.head(worst)):
+    for f in records_of(pick_worst(audit, worst)):
         where = "table" if f.row < 0 else f"row {f.row}"
         place = f"{where}, {_flat(f.column, 40)}" if f.column is not None else where
         change = f"{_flat(f.given, 40)} -> {_flat(f.suggested, 40)}  " if f.suggested is not None else ""

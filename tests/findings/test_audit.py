@@ -223,7 +223,7 @@ def test_the_report_says_what_was_not_checked(cars):
 
 
 def test_the_report_names_the_expected_errors(found):
-    assert "wrong labels expected" in found._repr_html_()
+    assert "labels may be wrong" in found._repr_html_()
     assert str(found.to_html()).startswith("<!doctype html>")
 
 

@@ -103,8 +103,8 @@ def test_classes_with_fewer_rows_than_folds_are_named(blobs):
     frame.iloc[4, 2] = "yak"
     found = audit(frame, "label", progress=False)
     assert status_of(found, "labels")["status"] == "ran"
-    assert "2 classes have fewer rows than folds" in status_of(found, "labels")["reason"]
-    assert "'emu' (2), 'yak' (1)" in status_of(found, "labels")["reason"]
+    assert "1 class has fewer rows than folds" in status_of(found, "labels")["reason"]
+    assert "judged poorly: 'emu' (2)" in status_of(found, "labels")["reason"]
 
 
 def test_numbers_as_class_names_keep_their_order_and_type():

@@ -56,8 +56,17 @@ def _find_classes(evidence: Evidence) -> pd.DataFrame:
 def _describe_classes(evidence: Evidence) -> str:
     labels = evidence.labels
     parts = [f"classification ({_origin(evidence)}), {len(labels.names)} classes, {evidence.model_note}"]
+    noise = evidence.noise
+    parts.append(
+        f"predicts {show_share(noise.agreement)} of the labels out of sample, the commonest class alone would {show_share(noise.commonest)}"
+    )
+    if noise.weak:
+        parts.append("WEAK: the columns say little about this label, so these findings are little more than guesses")
     parts += _count_empty(len(labels.codes) - len(labels.known))
-    rare = [(labels.names[i], int(c)) for i, c in enumerate(labels.counts) if 0 < c < evidence.settings.folds]
+    alone = int((labels.counts == 1).sum())
+    if alone:
+        parts.append(f"{alone:,} of the classes occur in one row only, which was not judged")
+    rare = [(labels.names[i], int(c)) for i, c in enumerate(labels.counts) if 1 < c < evidence.settings.folds]
     if rare:
         some = ", ".join(f"{name!r} ({count})" for name, count in rare[:5])
         has, its = ("class has", "its") if len(rare) == 1 else ("classes have", "their")

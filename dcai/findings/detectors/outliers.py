@@ -15,6 +15,8 @@ from dcai.findings.wording import say_left_out
 Floats = npt.NDArray[np.float64]
 ROW_Z = 5.0  # robust deviations of the log distance to the neighbours
 CELL_Z = 8.0  # robust deviations within a column
+SAME = 1e-9
+SAME_SHARE = 0.25  # of rows without any distance to their neighbours
 FEWEST_ROWS = 30
 FEWEST_VALUES = 3  # two values are a switch
 MOST_SHARE = 0.01  # more than this is a tail, not an outlier
@@ -56,7 +58,10 @@ def _row_deviations(evidence: Evidence) -> Floats:
     if len(evidence.table) < FEWEST_ROWS:
         raise Unmet(f"fewer than {FEWEST_ROWS} rows")
     far, _ = evidence.neighbours
-    logs = np.log(np.maximum(far.mean(axis=1), 1e-9))
+    means = far.mean(axis=1)
+    if np.mean(means < SAME) > SAME_SHARE:
+        raise Unmet("many rows are equal to their neighbours, so distances have no usual size")
+    logs = np.log(np.maximum(means, SAME))
     middle = np.median(logs)
     spread = 1.4826 * np.median(np.abs(logs - middle))
     return np.asarray((logs - middle) / max(spread, 0.1))

@@ -1,0 +1,61 @@
+"""What is found about labels is said with the weight that it has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.datasets import load_iris
+
+from dcai.findings.report import audit
+from dcai.findings.summary import pick_worst, to_html, to_text
+
+
+def coin_flips(rows: int = 200) -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    return pd.DataFrame(
+        {"x": random.normal(size=rows), "z": random.normal(size=rows), "y": random.choice(["a", "b"], rows)}
+    )
+
+
+def test_a_model_that_knows_nothing_is_said_to_know_nothing() -> None:
+    found = audit(coin_flips(), "y", progress=False)
+    assert found.expected_errors is not None
+    assert found.expected_errors.low == 0
+    assert "WEAK" in found.checks.set_index("detector").loc["labels", "reason"]
+    assert "take what is found about it as guesses" in found.caution
+    assert found.caution.split(".")[0] in to_html(found).replace("&lt;", "<")
+    assert found.caution in to_text(found)
+
+
+def test_a_good_model_says_how_good_it_is() -> None:
+    data = load_iris(as_frame=True)
+    found = audit(data.frame, "target", progress=False)
+    assert "WEAK" not in found.checks.set_index("detector").loc["labels", "reason"]
+    assert "of the labels out of sample" in found.caution
+    assert "look before you accept a suggestion" in found.caution
+
+
+def test_an_identifier_is_no_label() -> None:
+    frame = coin_flips(60).assign(name=[f"customer {i}" for i in range(60)])
+    found = audit(frame, "name", progress=False)
+    check = found.checks.set_index("detector").loc["labels"]
+    assert check["status"] == "skipped"
+    assert "looks like an identifier or free text. Name another label column" in check["reason"]
+    assert found.caution == ""
+    assert not len(found.by("labels"))
+
+
+def test_the_only_row_of_a_class_is_not_judged() -> None:
+    data = load_iris(as_frame=True).frame.assign(target=lambda d: d["target"].map(lambda t: f"kind {t}"))
+    data.loc[0, "target"] = "something quite different"
+    found = audit(data, "target", progress=False)
+    assert "1 of the classes occur in one row only" in found.checks.set_index("detector").loc["labels", "reason"]
+    assert 0 not in set(found.by("labels").findings["row"])
+    assert found.scores["labels"].iloc[0] <= 0.5
+
+
+def test_the_worst_few_are_of_different_kinds() -> None:
+    frame = pd.DataFrame({"c": ["blue"] * 50 + ["green"] * 50 + ["Blue"] * 6 + ["gren"]})
+    found = audit(frame, progress=False)
+    first = pick_worst(found, 2)
+    assert set(first["given"]) == {"Blue", "gren"}
