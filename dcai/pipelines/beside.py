@@ -10,10 +10,11 @@ from dcai.base import store
 from dcai.base.errors import DcaiError
 from dcai.base.records import RunFailure, RunRecord
 from dcai.pipelines import ledger
+from dcai.pipelines.definition import read_definition
 from dcai.pipelines.documents import write_notebook
 from dcai.pipelines.injection import given_to, mask
 from dcai.pipelines.journal import EXIT_CODES, Journal, Tally, now
-from dcai.pipelines.manifest import MANIFEST, PIPELINE_NOTEBOOK
+from dcai.pipelines.manifest import MANIFEST, PIPELINE_NOTEBOOK, hold_gates
 from dcai.pipelines.names import find_root, new_run_id, relative_to_root, suggest_name
 from dcai.pipelines.parameters import defaults_of, find_in, normalise
 from dcai.pipelines.schemas import is_json
@@ -25,6 +26,7 @@ class Beside:
 
     record: RunRecord
     output: Path | None
+    gates: dict[str, str]
 
     @classmethod
     def make(cls, nb: Any, kernel: str) -> Beside:
@@ -39,7 +41,8 @@ class Beside:
         is_pipeline = here.name == PIPELINE_NOTEBOOK and (here.parent / MANIFEST).is_file()
         name = suggest_name(here.parent if is_pipeline else here)
         shown = relative_to_root(here, root)
-        return cls(ledger.begin(new_run_id(), name, shown, kernel, root=root, parameters=parameters), path)
+        begun = ledger.begin(new_run_id(), name, shown, kernel, root=root, parameters=parameters)
+        return cls(begun, path, read_definition(here.parent, root).gates if is_pipeline else {})
 
     def open_journal(self) -> Journal:
         """Write the record as running and return the journal; a journal of an earlier run is replaced."""
@@ -65,6 +68,11 @@ class Beside:
         if self.output is not None:
             self._path("events.jsonl").unlink(missing_ok=True)
             ledger.write_record(self._path("run.json"), invalid)
+
+    def hold_gates(self, journal: Journal) -> None:
+        """Judge the gates of a pipeline, as `dcai run` does."""
+        if journal.tally.status in ("running", "stopped"):
+            self.record = replace(self.record, gates=hold_gates(self.gates, journal))
 
     def settle(self, tally: Tally) -> None:
         """Write the final record."""

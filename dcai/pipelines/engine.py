@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dcai.base.errors import InputError
+from dcai.base.errors import InputError, RunError
 from dcai.pipelines.journal import Journal
 from dcai.pipelines.signals import Interruption, watch_signals
 
@@ -145,6 +145,7 @@ def _execute_for_papermill(nb: Any, kernel_name: str, arguments: Mapping[str, An
             with journal:
                 Execution(nb, kernel_name, orders, streams, bar).carry_out()
                 beside.save(nb)
+                beside.hold_gates(journal)
         finally:
             beside.settle(journal.tally)
     return _as_papermill_says(nb, journal, interruption)
@@ -194,6 +195,8 @@ def _as_papermill_says(nb: Any, journal: Journal, interruption: Interruption) ->
         raise DeadKernelError(message)
     if tally.status == "timed_out":
         raise CellTimeoutError(message)
+    if tally.status == "gate_failed" or (tally.status == "stopped" and tally.error):
+        raise RunError(f"A gate of the pipeline did not hold: {message}")
     if tally.status == "interrupted":
         if interruption.exit_code == 128 + 2:
             raise KeyboardInterrupt

@@ -270,6 +270,7 @@ def shown(record: RunRecord) -> dict[str, object]:
         "started": record.started[:19].replace("T", " "),
         "seconds": "" if record.resources is None else f"{record.resources.wall:.1f}",
         "cells": f"{record.cells_done}/{record.cells_total}",
+        "parameters": ", ".join(f"{k}={v}" for k, v in record.parameters.items()),
         "metrics": ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in record.metrics.items()),
         "error": "" if record.error is None else f"{record.error.error}: {record.error.message}",
     }
@@ -303,6 +304,11 @@ def history(pipeline: str | None = None, *, root: str | Path | None = None) -> H
     History
         A value with `to_frame()`, a length and an iterator over `RunRecord`.
 
+    Raises
+    ------
+    MissingError
+        Where there is neither a pipeline nor a run of that name.
+
     Examples
     --------
     >>> history(root="/usr/share")
@@ -311,6 +317,10 @@ def history(pipeline: str | None = None, *, root: str | Path | None = None) -> H
     folder = find_root(Path.cwd(), root) / RUNS
     name = getattr(pipeline, "name", pipeline)
     below = folder / require_name(name, "history()") if name is not None else folder
+    places = (folder, folder.parent / "pipelines")
+    if name is not None and not any((place / name).is_dir() for place in places):
+        known = sorted({p.name for place in places if place.is_dir() for p in place.iterdir() if p.is_dir()})
+        raise MissingError.unknown_name("pipeline", name, known)
     found = sorted(below.glob(f"*/{RECORD}") if name is not None else below.glob(f"*/*/{RECORD}"))
     records, problems = [], []
     for path in found:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dcai.base.errors import InputError, MissingError, shorten
+from dcai.pipelines.journal import Journal
 
 MANIFEST, PIPELINE_NOTEBOOK = "pipeline.yaml", "pipeline.ipynb"
 _HEAD = "# Made by `dcai promote`. Edits and comments made here are kept when the notebook is promoted again.\n"
@@ -128,6 +129,20 @@ def judge_gates(gates: Mapping[str, str], metrics: Mapping[str, Any]) -> list[di
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         passed = is_number and _COMPARE[match[1]](value, float(match[2]))
         judged.append({"gate": metric, "rule": rule, "value": value, "passed": bool(passed)})
+    return judged
+
+
+def hold_gates(gates: Mapping[str, str], journal: Journal) -> list[dict[str, Any]]:
+    """Judge gates at the end of a run and journal a failure.
+
+    A run that stopped on purpose need not have come to its metrics, but those that it recorded count.
+    """
+    judged = judge_gates(gates, journal.tally.metrics)
+    stopped = journal.tally.status == "stopped"
+    failed = [g for g in judged if not g["passed"] and not (stopped and g["value"] is None)]
+    if failed:
+        said = "; ".join(f"{g['gate']} is {g['value']!r}, expected {g['rule']}" for g in failed)
+        journal.write("error", status="gate_failed", error="GateFailed", message=f"{said}.")
     return judged
 
 

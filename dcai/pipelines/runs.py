@@ -230,14 +230,7 @@ def _judge(plan: Plan, before: Mapping[str, ledger.Mark], journal: Journal) -> l
         said = f"outputs {', '.join(map(repr, missing))} were" if missing[1:] else f"output {missing[0]!r} was"
         message = f"The {said} not written by this run. Let the notebook write what is declared, or correct 'outputs' in {MANIFEST}."
         journal.write("error", status="failed", error="MissingOutput", message=message)
-    if tally.status == "stopped":
-        return []
-    judged = manifest.judge_gates(plan.gates, tally.metrics)
-    failed = [g for g in judged if not g["passed"]]
-    if failed:
-        said = "; ".join(f"{g['gate']} is {g['value']!r}, expected {g['rule']}" for g in failed)
-        journal.write("error", status="gate_failed", error="GateFailed", message=f"{said}.")
-    return judged
+    return manifest.hold_gates(plan.gates, journal)
 
 
 def _outputs(plan: Plan, before: Mapping[str, ledger.Mark]) -> list[FileHash]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 _ROOT = click.option("--root", type=click.Path(file_okay=False), help="The repository (default: the one at hand).")
 _LONGEST_MESSAGE = 2000
-_SHOWN_FACTS = ("run", "pipeline", "status", "seconds", "metrics", "error")
+_SHOWN_FACTS = ("run", "pipeline", "status", "seconds", "parameters", "metrics", "error")
 _ARROW = re.compile(r"^-+> (\d+)", re.MULTILINE)
 
 
@@ -31,7 +31,9 @@ _ARROW = re.compile(r"^-+> (\d+)", re.MULTILINE)
 @click.option("-p", "--parameter", "parameters", multiple=True, metavar="K[=V]", help="Offer K, with a new default V.")
 @click.option("--input", "inputs", multiple=True, metavar="PATH", help="A file that must exist before a run.")
 @click.option("--output", "outputs", multiple=True, metavar="PATH", help="A file that a run must make.")
-@click.option("--gate", "gates", multiple=True, metavar="METRIC RULE", help="For example 'accuracy >= 0.9'.")
+@click.option(
+    "--gate", "gates", multiple=True, metavar="'METRIC RULE'", help="For example 'accuracy >= 0.9', as one text."
+)
 @click.option("--commit", is_flag=True, help="Commit the pipeline's files, and nothing else.")
 @click.option("--no-check", is_flag=True, help="Skip the run in a fresh kernel.")
 @_ROOT
@@ -248,5 +250,7 @@ def runs(name: str | None, root: str | None, *, as_json: bool) -> None:
         facts = {fact: one_line(value) for fact, value in shown(one).items()}
         facts["seconds"] += " s"
         click.echo("  ".join(facts[f] for f in _SHOWN_FACTS).rstrip())
+    if not as_json and not found:
+        click.echo("There are no runs yet.", err=True)
     for problem in found.problems:
         click.echo(f"warning: {one_line(problem, _LONGEST_MESSAGE)}", err=True)

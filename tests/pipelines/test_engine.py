@@ -14,8 +14,9 @@ import papermill
 import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from dcai.base.errors import InputError
+from dcai.base.errors import InputError, RunError
 from dcai.pipelines.engine import DcaiEngine
+from dcai.pipelines.pipeline import promote
 from tests.pipelines.conftest import command, kernels_of, make_notebook, write
 
 
@@ -33,6 +34,18 @@ def test_papermill_finds_the_engine_by_its_entry_point():
     assert point.load() is DcaiEngine
     code = "import dcai.pipelines.engine, sys; assert 'papermill' not in sys.modules; import papermill"
     assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+
+
+def test_the_gates_of_a_pipeline_hold_for_papermill_too(repo):
+    source = "from dcai.pipelines.notebook import record\nrecord(accuracy=accuracy)"
+    write(repo / "train.ipynb", "accuracy = 0.5", source)
+    promote("train.ipynb", gates={"accuracy": ">= 0.9"}, check=False)
+    with pytest.raises(RunError, match="A gate of the pipeline did not hold: accuracy is 0.5, expected >= 0.9"):
+        call("pipelines/train/pipeline.ipynb")
+    assert (record_of()["status"], record_of()["exit_code"]) == ("gate_failed", 3)
+    call("pipelines/train/pipeline.ipynb", parameters={"accuracy": 0.95})
+    assert record_of()["status"] == "succeeded"
+    assert record_of()["gates"] == [{"gate": "accuracy", "rule": ">= 0.9", "value": 0.95, "passed": True}]
 
 
 def test_values_come_in_as_data_with_their_types(repo):

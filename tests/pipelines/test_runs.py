@@ -159,7 +159,8 @@ def test_the_history_shows_runs_newest_first(trained):
     assert frame.loc[0, ["status", "parameters.rate", "metrics.score"]].tolist() == ["succeeded", 0.5, 1.0]
     assert "first" in found._repr_html_()
     assert list_pipelines(root)[0].last.run == "first"
-    assert len(history("other", root=root)) == 0
+    with pytest.raises(MissingError, match="no pipeline 'other'. Known: 'train'"):
+        history("other", root=root)
     listed = command("runs", cwd=root).stdout
     assert listed.startswith("first  train  succeeded")
     assert "score=1" in listed
@@ -385,6 +386,23 @@ def test_the_limits_of_the_manifest_are_kept(repo):
     assert (done.status, done.record.error.message) == (
         "timed_out", "The cell took longer than the 1.5 s that a cell may."
     )  # fmt: skip
+
+
+def test_a_run_that_stops_on_purpose_is_held_to_the_metrics_that_it_recorded(repo):
+    code = "from dcai.pipelines.notebook import record, stop\nif known:\n    record(accuracy=accuracy)\nstop('enough')"
+    write(repo / "train.ipynb", "accuracy = 0.5\nknown = True", code)
+    made = promote("train.ipynb", gates={"accuracy": ">= 0.9"}, check=False)
+    found = run(made)
+    assert (found.status, found.exit_code) == ("stopped", 1)
+    assert found.record.error.message == "accuracy is 0.5, expected >= 0.9."
+    unknown = run(made, {"known": False})
+    assert (unknown.status, unknown.exit_code) == ("stopped", 0)
+    assert unknown.record.gates == [{"gate": "accuracy", "rule": ">= 0.9", "value": None, "passed": False}]
+
+
+def test_the_runs_of_nobody_are_refused(repo):
+    with pytest.raises(MissingError, match="There is no pipeline 'nosuch'. Known: none"):
+        history("nosuch")
 
 
 def test_a_gate_that_does_not_pass_ends_with_3_and_edited_defaults_are_set(repo):
