@@ -65,7 +65,7 @@ class Materials:
 
     `rows` and `test_rows` count the rows before corrections. `strata` (the class) and `marks` (one number for each
     distinct content of the features) describe the training rows, of which those at the positions `pool` are trained on.
-    `reviewed` decisions changed `changed` training rows.
+    `reviewed` decisions (those that a certificate spared not counted) and the accepted ones changed `changed` training rows.
     """
 
     table: Table
@@ -133,7 +133,7 @@ def prepare_materials(
         pool=np.union1d(training["raw"].positions, training["corrected"].positions),
         strata=make_strata(table.frame[label], task),
         marks=mark_rows(table.frame, table.features),
-        reviewed=0 if inside is None else len(inside.standing),
+        reviewed=0 if inside is None else sum("certificate" not in line.why for line in inside.standing),
         changed=_count_changed(raw, corrected),
         notes=tuple(notes),
     )
@@ -274,7 +274,7 @@ def _hold_out(table: Table, task: Task, random_state: int, notes: list[str]) -> 
 def _correct_test(held_out: pd.DataFrame, test_log: CorrectionLog, notes: list[str], stale: Stale) -> pd.DataFrame:
     known = test_log.restrict(held_out)
     notes.append(
-        f"Test rows are scored twice, with labels as given and with {count(len(known.standing), 'reviewed decision')} of test_log "
+        f"Test rows are scored twice, with labels as given and with {count(len(known.standing), 'decision')} of test_log "
         "applied; the two are never mixed."
     )
     return _apply(known, held_out, "test", notes, stale)
@@ -306,9 +306,12 @@ def _correct(
         return None, table.frame
     inside, outside = log.restrict(table.frame), log.restrict(held_out)
     total, used, tested = len(log.standing), len(inside.standing), len(outside.standing)
-    notes.append(
-        f"{used:,} of {total:,} reviewed decisions of {log.path.name} concern training rows and were applied to them."
-    )
+    notes.append(f"{used:,} of {total:,} decisions of {log.path.name} concern training rows and were applied to them.")
+    accepted = sum("certificate" in line.why for line in inside.standing)
+    if accepted:
+        notes.append(
+            f"{accepted:,} of these were not looked at one by one: they were accepted as members of a certified group."
+        )
     if tested:
         also = (
             "applied only where test_log says so"
@@ -316,11 +319,11 @@ def _correct(
             else "not applied: test labels stay as given (pass test_log to see both)"
         )
         verb = "was" if tested == 1 else "were"
-        notes.append(f"{count(tested, 'reviewed decision')} about test rows {verb} {also}.")
+        notes.append(f"{count(tested, 'decision')} about test rows {verb} {also}.")
     lost = total - used - tested
     if lost > 0:
         notes.append(
-            f"{count(lost, 'reviewed decision', ('belongs', 'belong'))} to rows that are neither in training nor in test, and "
+            f"{count(lost, 'decision', ('belongs', 'belong'))} to rows that are neither in training nor in test, and "
             f"{'was' if lost == 1 else 'were'} left out."
         )
     if not used:

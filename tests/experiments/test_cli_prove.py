@@ -53,7 +53,7 @@ def test_json_is_whole_and_output_is_saved(files):
     assert found["metric"] == "f1_macro"
     assert len(found["estimates"]) == 8
     assert {"approach", "score", "low", "high", "gain", "gain_low", "gain_high"} <= set(found["estimates"][0])
-    assert any("reviewed decisions" in note for note in found["notes"])
+    assert any("decisions" in note for note in found["notes"])
     assert out.read_text(encoding="utf-8").startswith("<svg")
 
 

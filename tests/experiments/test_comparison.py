@@ -49,8 +49,8 @@ def test_corrections_of_training_rows_only_are_used_and_all_are_accounted_for(di
     comparison = compare(frame, None, "digit", log, models=BAYES)
     used = int(comparison.table.loc["data-centric", "reviewed"])
     assert 0 < used < len(digit_fixes)
-    assert notes_of(comparison, f"{used} of {len(digit_fixes)} reviewed decisions")
-    assert notes_of(comparison, f"{len(digit_fixes) - used} reviewed decisions about test rows were not applied")
+    assert notes_of(comparison, f"{used} of {len(digit_fixes)} decisions")
+    assert notes_of(comparison, f"{len(digit_fixes) - used} decisions about test rows were not applied")
     assert comparison.table["reviewed"].tolist() == [0, 0, used, used]
     assert comparison.table["changed"].tolist() == [0, 0, used, used]
 

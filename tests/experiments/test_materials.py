@@ -40,8 +40,9 @@ def test_training_rows_whose_key_is_in_the_test_are_dropped(keyed, write_log):
     assert made.reviewed == made.changed == 1
     notes = " ".join(made.notes)
     assert "20 training rows have the key of a test row and were dropped from training" in notes
-    assert "1 of 3 reviewed decisions" in notes
-    assert "2 reviewed decisions about test rows were not applied" in notes
+    assert "1 of 3 decisions" in notes
+    assert "certified group" not in notes
+    assert "2 decisions about test rows were not applied" in notes
 
 
 def test_one_shared_key_is_said_in_the_singular(keyed):
