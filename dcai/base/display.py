@@ -16,10 +16,10 @@ STYLE = """
 .dcai .warn { color: var(--jp-warn-color0, #9a4b00); }
 .dcai table { border-collapse: collapse; margin: 4px 0 12px; width: auto; }
 .dcai.dcai.dcai th, .dcai.dcai.dcai td { text-align: left; padding: 3px 16px 3px 0; border-bottom: 1px solid var(--jp-border-color2, #e0e0e0);
-  vertical-align: top; background: transparent; max-width: 460px; overflow-wrap: anywhere; font-size: 13px; }
+  vertical-align: top; background: transparent; max-width: 460px; overflow-wrap: break-word; font-size: 13px; }
 .dcai.dcai.dcai tr { background: transparent; }
 .dcai.dcai.dcai th { font-weight: 600; white-space: nowrap; color: var(--jp-ui-font-color2, #616161); }
-.dcai.dcai.dcai td.number, .dcai.dcai.dcai th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.dcai.dcai.dcai td.number, .dcai.dcai.dcai th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .dcai bdi { unicode-bidi: isolate; }
 </style>
 """

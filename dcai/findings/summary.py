@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dcai.findings.report import Audit
 
 _SHOWN = 8
+_EXCERPT_CELLS = 3
+_EXCERPT_CELL = 80
 
 
 def describe(audit: Audit) -> str:
@@ -52,7 +54,8 @@ def describe_errors(audit: Audit) -> str:
 
 def to_html(audit: Audit, worst: int = _SHOWN) -> str:
     """Show an audit as a block of HTML: what was checked and what not, counts, the worst findings."""
-    title = f"<h3>{_describe_size(audit)}</h3>"
+    name = "" if audit.table.name == "table" else f"{escape(audit.table.name)}: "
+    title = f"<h3>{name}{_describe_size(audit)}</h3>"
     label = (
         f" Label: {escape(audit.label)}."
         if audit.label is not None
@@ -123,15 +126,26 @@ def _show_worst(audit: Audit, worst: int) -> str:
             "doubt": f"{f.doubt:.2f}",
             "check": f.detector,
             "reason": f.reason,
+            "the row": _excerpt(audit, f.row),
         }
         for f in records_of(first)
     ]
     more = len(audit.findings) - len(first)
     rest = f'<p class="muted">And {more:,} more: all are in <code>audit.findings</code>.</p>' if more > 0 else ""
     table = to_table(
-        rows, ["row", "column", "given", "suggested", "doubt", "check", "reason"], numbers=["row", "doubt"]
+        rows, ["row", "column", "given", "suggested", "doubt", "check", "reason", "the row"], numbers=["row", "doubt"]
     )
-    return f"<p>The worst:</p>{table}{rest}"
+    return f"<p>The worst, rows counted from 0:</p>{table}{rest}"
+
+
+def _excerpt(audit: Audit, row: int) -> str:
+    """Show what a person may recognise a row by: its key, and the beginning of its texts."""
+    if row < 0:
+        return ""
+    table = audit.table
+    words = [c for c in table.features if table.kinds[c] in ("text", "category")][:_EXCERPT_CELLS]
+    cells = [table.cell(row, c) for c in [*table.key, *words]]
+    return show_text("; ".join(show_text(c, _EXCERPT_CELL) for c in cells if c is not None), 2 * _EXCERPT_CELL)
 
 
 def to_text(audit: Audit, worst: int = _SHOWN) -> str:
