@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 _SHOWN = 8
 _EXCERPT_CELLS = 3
+# What users may take for looked at: names of checks that an audit can have, and what they would look for.
+_OTHER_CHECKS = {
+    "patterns": "formats and units",
+    "ranges": "values out of range",
+    "dependencies": "columns that contradict each other",
+    "near_duplicates": "rows that are nearly equal",
+    "leakage": "leakage",
+    "personal_data": "personal data",
+}
 _EXCERPT_CELL = 80
 
 
@@ -39,6 +48,13 @@ def describe_coverage(audit: Audit) -> str:
     said = [f"{count(int(counts.get('ran', 0)), 'check')} ran"]
     said += [f"{counts[s]} {s}" for s in ("skipped", "failed") if s in counts]
     return ", ".join(said)
+
+
+def describe_limits(audit: Audit) -> str:
+    """Say what no check of this audit looks for, so that a clean report is not read as clean data."""
+    asked = set(audit.checks["detector"])
+    absent = [text for name, text in _OTHER_CHECKS.items() if name not in asked]
+    return f"No check looks for: {', '.join(absent)}." if absent else ""
 
 
 def describe_errors(audit: Audit) -> str:
@@ -65,7 +81,9 @@ def to_html(audit: Audit, worst: int = _SHOWN) -> str:
     errors = describe_errors(audit)
     lines += f"<p>{errors}.</p>" if errors else ""
     lines += f'<p class="warn">{escape(audit.caution, 400)}</p>' if audit.caution else ""
-    return to_block(title, lines, _show_gaps(audit), _show_counts(audit), _show_worst(audit, worst))
+    return to_block(
+        title, lines, _show_gaps(audit), _show_counts(audit), _show_limits(audit), _show_worst(audit, worst)
+    )
 
 
 def pick_worst(audit: Audit, number: int) -> pd.DataFrame:
@@ -89,6 +107,10 @@ def _show_gaps(audit: Audit) -> str:
         for name, status, reason in zip(gaps["detector"], gaps["status"], gaps["reason"], strict=True)
     ]
     return f"<p>Not checked: {'; '.join(items)}.</p>"
+
+
+def _show_limits(audit: Audit) -> str:
+    return f'<p class="muted">{escape(describe_limits(audit), 400)}</p>'
 
 
 def _show_counts(audit: Audit) -> str:
@@ -159,6 +181,7 @@ def to_text(audit: Audit, worst: int = _SHOWN) -> str:
     for check in records_of(audit.checks):
         result = f"{counts.get(check.detector, 0):>8,}" if check.status == "ran" else f"{check.status:>8}"
         lines.append(f"  {check.detector:<{width}} {result}  {_flat(check.reason, 160)}".rstrip())
+    lines += [limits] if (limits := describe_limits(audit)) else []
     if len(audit.findings):
         lines.append("The worst:")
     for f in records_of(pick_worst(audit, worst)):

@@ -59,3 +59,11 @@ def test_the_worst_few_are_of_different_kinds() -> None:
     found = audit(frame, progress=False)
     first = pick_worst(found, 2)
     assert set(first["given"]) == {"Blue", "gren"}
+
+
+def test_what_no_check_looks_for_is_said() -> None:
+    found = audit(coin_flips(40), progress=False)
+    for shown in (to_html(found), to_text(found)):
+        assert "No check looks for: " in shown
+        assert "formats and units" in shown
+        assert "near" in shown
