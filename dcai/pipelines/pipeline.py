@@ -280,7 +280,8 @@ def _failed_check(tally: Tally) -> str:
     assert error is not None
     first = next((line for line in error.source.splitlines() if line.strip()), "")
     place = "" if error.cell is None else f" in cell {error.cell + 1} (`{first}`)"
-    said = ledger.one_line(f"{error.error}: {error.message.rstrip('.')}{place}", 600)
+    # Each part is cut by itself: a long message must not swallow the place.
+    said = ledger.one_line(f"{error.error}: {error.message.rstrip('.')}", 400) + ledger.one_line(place, 200)
     return (
         f"The notebook does not run in a fresh kernel: {said}. Nothing was written. Restart its kernel, run all cells and "
         "correct what fails, or skip this check: check=False in Python, --no-check on the command line."

@@ -246,6 +246,11 @@ def test_a_failed_check_is_one_readable_sentence_without_control_characters():
     )
 
 
+def test_a_long_message_does_not_swallow_the_failing_cell():
+    said = pipeline._failed_check(Tally("failed", 1, RunFailure("ValueError", 4, "load()", "x" * 5000)))
+    assert " in cell 5 (`load()`). Nothing was written." in said
+
+
 def test_notes_of_a_promotion_stay_on_their_lines_in_a_terminal(repo, capsys):
     write(repo / "train.ipynb", 'a = 1\npath = f"""{a}\nwrote \x1b[2J\u202e"""', "print(path)")
     code, out, said = call_main(capsys, "promote", "train.ipynb", "--no-check")
