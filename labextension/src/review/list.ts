@@ -10,7 +10,7 @@ const SPARE = 6;
 const TALLEST = 12_000_000;
 
 const NAMES: Record<string, string> = {
-  labels: 'wrong label',
+  labels: 'label in doubt',
   conflicts: 'conflicting labels',
   label_names: 'label name',
   outliers: 'outlier',
