@@ -64,13 +64,15 @@ def show_share(share: float) -> str:
     return "< 1 %" if share < 0.01 else f"{100 * share:.0f} %"  # noqa: PLR2004 (likewise)
 
 
-def to_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str], numbers: Iterable[str] = ()) -> str:
-    """Write rows as an HTML table; every cell is escaped, columns named in `numbers` are set right."""
+def to_table(
+    rows: Iterable[Mapping[str, object]], columns: Sequence[str], numbers: Iterable[str] = (), limit: int = 200
+) -> str:
+    """Write rows as an HTML table; cells are escaped and cut at `limit`, columns named in `numbers` are set right."""
     right = set(numbers)
     mark = {c: ' class="number"' if c in right else "" for c in columns}
     head = "".join(f"<th{mark[c]}>{html.escape(c)}</th>" for c in columns)
     body = "".join(
-        "<tr>" + "".join(f"<td{mark[c]}>{escape(row.get(c))}</td>" for c in columns) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td{mark[c]}>{escape(row.get(c), limit)}</td>" for c in columns) + "</tr>" for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

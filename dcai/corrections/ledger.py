@@ -16,7 +16,7 @@ from dcai.base.records import FINGERPRINT, Correction, Key, Scalar
 from dcai.base.table import Table, mark_twin
 from dcai.corrections.checks import Checker
 from dcai.corrections.log import CorrectionLog
-from dcai.corrections.matching import column_digest, key_names, locate, read_columns
+from dcai.corrections.matching import column_digest, key_names, read_columns
 from dcai.corrections.slots import LABEL_DIGITS, SEEN, Columns, Place, Slot, parse_slot
 from dcai.corrections.standing import find_active, find_standing, key_text
 
@@ -61,9 +61,10 @@ class Ledger:
 
     def _index(self) -> None:
         corrections, frame = self.log.corrections, self.table.frame
-        places = locate(corrections, frame)
+        checker = Checker(corrections, frame)
+        places = checker.places
         declared = read_columns(corrections)
-        self._sources = Checker(corrections, frame).sources
+        self._sources = checker.sources
         self._names = SourceNames(self.table, corrections, places, self.columns.digest)
         self._row_of: dict[str, int] = {}
         self._source: dict[int, tuple[Key, str]] = {}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dcai.findings.report import Audit
 
 _SHOWN = 8
+_REASON = 2000  # what was not checked, and why, is never cut in practice
 _EXCERPT_CELLS = 3
 # What users may take for looked at: names of checks that an audit can have, and what they would look for.
 _OTHER_CHECKS = {
@@ -103,7 +104,7 @@ def _show_gaps(audit: Audit) -> str:
     if not len(gaps):
         return ""
     items = [
-        f'<span class="{"warn" if status == "failed" else "muted"}">{escape(name)} {status}: {escape(reason)}</span>'
+        f'<span class="{"warn" if status == "failed" else "muted"}">{escape(name)} {status}: {escape(reason, _REASON)}</span>'
         for name, status, reason in zip(gaps["detector"], gaps["status"], gaps["reason"], strict=True)
     ]
     return f"<p>Not checked: {'; '.join(items)}.</p>"
@@ -129,7 +130,12 @@ def _show_counts(audit: Audit) -> str:
     extra = [name for name in counts.index if name not in set(ran["detector"])]
     rows += [{"check": name, "findings": f"{counts[name]:,}", "note": "learnt from the review"} for name in extra]
     return (
-        to_table(rows, ["check", "findings", "rows", "seconds", "note"], numbers=["findings", "rows", "seconds"])
+        to_table(
+            rows,
+            ["check", "findings", "rows", "seconds", "note"],
+            numbers=["findings", "rows", "seconds"],
+            limit=_REASON,
+        )
         if rows
         else ""
     )
@@ -180,7 +186,7 @@ def to_text(audit: Audit, worst: int = _SHOWN) -> str:
     width = max((len(str(n)) for n in audit.checks["detector"]), default=0)
     for check in records_of(audit.checks):
         result = f"{counts.get(check.detector, 0):>8,}" if check.status == "ran" else f"{check.status:>8}"
-        lines.append(f"  {check.detector:<{width}} {result}  {_flat(check.reason, 160)}".rstrip())
+        lines.append(f"  {check.detector:<{width}} {result}  {_flat(check.reason, _REASON)}".rstrip())
     lines += [limits] if (limits := describe_limits(audit)) else []
     if len(audit.findings):
         lines.append("The worst:")

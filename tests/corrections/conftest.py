@@ -12,21 +12,7 @@ import pytest
 
 from dcai.base.table import Table, make_table
 from dcai.corrections.session import Review
-
-COLUMNS = [
-    "finding",
-    "row",
-    "key",
-    "part",
-    "column",
-    "detector",
-    "doubt",
-    "given",
-    "suggested",
-    "confidence",
-    "reason",
-    "peers",
-]
+from dcai.findings.shape import COLUMNS
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import numpy as np
 import pandas as pd
 from sklearn.datasets import load_iris
@@ -67,3 +69,13 @@ def test_what_no_check_looks_for_is_said() -> None:
         assert "No check looks for: " in shown
         assert "formats and units" in shown
         assert "near" in shown
+
+
+def test_what_was_not_checked_is_never_cut() -> None:
+    wide = pd.DataFrame({f"a column with quite a long name, number {i}": [0, 1] * 40 for i in range(9)})
+    found = audit(wide.assign(y=["a", "b"] * 40), "y", progress=False)
+    reasons = [r for r in found.checks["reason"] if len(r) > 200]
+    assert reasons
+    for reason in reasons:
+        assert reason in to_text(found)
+        assert html.escape(reason) in to_html(found)
