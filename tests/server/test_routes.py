@@ -11,6 +11,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
+import psutil
 import pytest
 
 from dcai.base.errors import MissingError, RunError
@@ -65,6 +66,12 @@ def started(words, folder=None):
             yield process
         finally:
             process.kill()
+
+
+def wait_for_words(process):
+    """Wait until the system tells a new process's command line: for a moment after its start it is empty."""
+    while not psutil.Process(process.pid).cmdline():
+        time.sleep(0.01)
 
 
 async def test_parameters_of_a_notebook(root, write_notebook, ask):
@@ -184,6 +191,7 @@ def test_a_stranger_with_the_same_number_is_not_ended(pid, host):
 )
 def test_only_a_process_that_names_the_run_is_ended(words, ended):
     with started(["-c", "import time; time.sleep(60)", *words]) as process:
+        wait_for_words(process)
         record = record_of(process.pid, socket.gethostname())
         if ended:
             Runs().cancel("r-1", record)
