@@ -1,10 +1,11 @@
 r"""Anytime-valid bounds: how many members of a group are right, after some drawn at random were reviewed.
 
-Of a group of N findings, `right` of `reviewed` randomly drawn ones were found right. The prior-posterior ratio
-:math:`R_n(\theta) = \pi(\theta) / \pi_n(\theta)` of the unknown number :math:`\theta` of right members is, at the true
-value, a martingale that starts at 1, so by Ville's inequality it ever reaches :math:`1/\alpha` with probability at most
-:math:`\alpha`. All :math:`\theta` with :math:`R_n < 1/\alpha` form a confidence sequence: it holds at all times at once,
-however the reviewer decides when to stop.
+Of a group of N findings, `right` of `reviewed` randomly drawn ones were found right. For each number :math:`t` of right
+members, the likelihood of the draws averaged over all larger numbers, divided by their likelihood under :math:`t`, is a
+martingale that starts at 1 if :math:`t` is the truth, so by Ville's inequality it ever reaches :math:`1/\alpha` with
+probability at most :math:`\alpha`. The least :math:`t` whose ratio stays below bounds the truth from below: at all times at
+once, however the reviewer decides when to stop. Betting on one side only, and mostly on groups that are nearly all right,
+is what makes few reviews enough.
 
 References
 ----------
@@ -17,9 +18,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.intp]
 
 CONFIDENCE = 0.95
 AT_LEAST = 0.8
+_BETS = (1.0, 0.7)  # beta-binomial weights of the numbers of right members: more on the last few
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,8 @@ class Certificate:
         Probability with which the bound holds, whenever the reviewer stops.
     required : float
         The share of right suggestions among the remaining members that must be certain before they may be accepted.
+    right_at_most : int
+        Bound on the right suggestions among the undecided members, with the same confidence of its own.
     """
 
     size: int
@@ -47,6 +55,7 @@ class Certificate:
     wrong_at_most: int
     confidence: float = CONFIDENCE
     required: float = AT_LEAST
+    right_at_most: int = 0
 
     @property
     def at_least(self) -> float:
@@ -59,6 +68,11 @@ class Certificate:
         return self.reviewed > 0 and self.left > 0 and self.at_least >= self.required
 
     @property
+    def refused(self) -> bool:
+        """Whether it is certain that too few of the undecided members are right, so that more random reviews are wasted."""
+        return self.reviewed > 0 and self.left > 0 and self.right_at_most < self.required * self.left
+
+    @property
     def statement(self) -> str:
         """What is known, as a sentence."""
         share, sure = math.floor(100 * self.at_least), f"{100 * self.confidence:g} %"
@@ -68,6 +82,12 @@ class Certificate:
             return f"Accept {self.left} more: at least {share} % right at {sure} confidence; expect at most {self.wrong_at_most} wrong."
         if self.reviewed == 0:
             return f"Locked until some of its {self.size} members, drawn at random, were reviewed."
+        if self.refused:
+            most = math.ceil(100 * self.right_at_most / self.left)
+            return (
+                f"Refused: {self.right} of {self.reviewed} random members were right, so at most {most} % of the other {self.left} are, "
+                f"at {sure} confidence; {100 * self.required:g} % is needed. Decide them one by one."
+            )
         return (
             f"Locked: {self.right} of {self.reviewed} random members were right, so at least {share} % of the other {self.left} are, "
             f"at {sure} confidence; {100 * self.required:g} % is needed. Review more random members."
@@ -96,15 +116,37 @@ def bound_right(size: int, reviewed: int, right: int, confidence: float = CONFID
     >>> bound_right(100, 0, 0), bound_right(20, 20, 17)
     (0, 17)
     """
-    from scipy.special import gammaln, logsumexp
+    right_members = np.arange(right, size - (reviewed - right) + 1)
+    bets = _weigh_bets(size)
+    fit = _fit_draws(size, reviewed, right, right_members)
+    larger = np.append(_sum_larger(fit + bets[right_members]), -np.inf)[1:]
+    normal = np.append(_sum_larger(bets), -np.inf)[right_members + 1]
+    # Nothing is larger than the last: no bet can be made against it.
+    ratio = np.where(np.isfinite(larger), larger - np.where(np.isfinite(normal), normal, 0.0) - fit, -np.inf)
+    return int(right_members[ratio < -math.log(1 - confidence)].min())
 
-    theta = np.arange(right, size - (reviewed - right) + 1)
+
+def _fit_draws(size: int, reviewed: int, right: int, members: Numbers) -> Floats:
+    """Return the log-likelihood of the draws for each number of right members, but for a constant."""
+    from scipy.special import gammaln
+
     wrong = reviewed - right
-    # Log-likelihood of the draws for each possible number of right members; the uniform prior cancels in the ratio.
-    fit = gammaln(theta + 1) - gammaln(theta - right + 1)
-    fit += gammaln(size - theta + 1) - gammaln(size - theta - wrong + 1)
-    ratio = logsumexp(fit) - math.log(size + 1) - fit
-    return int(theta[ratio < -math.log(1 - confidence)].min())
+    drawn = gammaln(members + 1) - gammaln(members - right + 1)
+    return np.asarray(drawn + gammaln(size - members + 1) - gammaln(size - members - wrong + 1))
+
+
+def _weigh_bets(size: int) -> Floats:
+    """Return the log-weight that each number of right members gets, shape (size + 1,)."""
+    from scipy.special import betaln, gammaln
+
+    a, b = _BETS
+    k = np.arange(size + 1)
+    ways = gammaln(size + 1) - gammaln(k + 1) - gammaln(size - k + 1)
+    return np.asarray(ways + betaln(k + a, size - k + b) - betaln(a, b))
+
+
+def _sum_larger(logs: Floats) -> Floats:
+    return np.asarray(np.logaddexp.accumulate(logs[::-1])[::-1])
 
 
 def certify(
@@ -125,7 +167,17 @@ def certify(
     >>> certify(400, 30, 30).valid
     True
     """
-    least = bound_right(size, reviewed, right, confidence)
-    undecided = size - reviewed if left is None else left
-    wrong = min((size - reviewed) - (least - right), undecided)
-    return Certificate(size, reviewed, right, undecided, wrong, confidence, required)
+    rest = size - reviewed
+    undecided = rest if left is None else left
+    wrong = rest - (bound_right(size, reviewed, right, confidence) - right)
+    fewest_wrong = bound_right(size, reviewed, reviewed - right, confidence) - (reviewed - right)
+    return Certificate(
+        size,
+        reviewed,
+        right,
+        undecided,
+        min(wrong, undecided),
+        confidence,
+        required,
+        min(rest - fewest_wrong, undecided),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dcai.corrections.certificate import bound_right, certify
+from dcai.corrections.certificate import CONFIDENCE, bound_right, certify
 
 
 def test_nothing_reviewed_says_nothing_and_everything_reviewed_says_all() -> None:
@@ -15,21 +15,48 @@ def test_nothing_reviewed_says_nothing_and_everything_reviewed_says_all() -> Non
     assert certify(50, 50, 50).statement == "All 50 are decided."
 
 
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.8, 0.9, 1.0])
-def test_the_bound_is_wrong_at_any_time_in_at_most_one_run_of_twenty(share: float) -> None:
-    size, runs = 120, 400
-    right = round(share * size)
-    random = np.random.default_rng(int(100 * share))
-    bounds = {
-        (n, s): bound_right(size, n, s)
-        for n in range(size + 1)
-        for s in range(max(0, n - size + right), min(n, right) + 1)
-    }
-    broken = 0
-    for _ in range(runs):
-        draws = random.permutation(np.arange(size) < right).cumsum()
-        broken += any(bounds[n + 1, int(s)] > right for n, s in enumerate(draws))
-    assert broken <= 0.05 * runs
+def probability_of_ever_breaking(size: int, right: int, bound) -> float:
+    """Add up, exactly, the random orders in which the bound is above the truth at some time."""
+    unbroken = np.zeros(size + 1)  # by the number of right members among those drawn
+    unbroken[0] = 1.0
+    for drawn in range(size):
+        found = np.arange(size + 1)
+        chance = np.clip((right - found) / (size - drawn), 0, 1)
+        hit = np.append(0.0, (unbroken * chance)[:-1])
+        unbroken = unbroken * (1 - chance) + hit
+        for s in np.flatnonzero(unbroken):
+            if bound(size, drawn + 1, int(s)) > right:
+                unbroken[s] = 0.0
+    return 1.0 - float(unbroken.sum())
+
+
+@pytest.mark.parametrize("size", [12, 60, 120])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 1.0])
+def test_the_bound_is_wrong_at_any_time_with_at_most_the_stated_probability(size: int, share: float) -> None:
+    assert probability_of_ever_breaking(size, round(share * size), bound_right) <= 1 - CONFIDENCE
+
+
+def test_refusing_is_wrong_with_at_most_the_stated_probability() -> None:
+    size, right = 100, 85
+
+    def refuse(size: int, drawn: int, found: int) -> float:
+        return np.inf if certify(size, drawn, found).right_at_most + found < right else 0.0
+
+    assert probability_of_ever_breaking(size, right, refuse) <= 1 - CONFIDENCE
+
+
+def test_a_group_that_is_nearly_all_right_needs_few_reviews_and_a_bad_one_is_refused_early() -> None:
+    def count_reviews(size: int, right: int, until: str) -> float:
+        random, needed = np.random.default_rng(0), []
+        for _ in range(99):
+            draws = random.permutation(np.arange(size) < right).cumsum()
+            stop = (n for n in range(1, size) if getattr(certify(size, n, int(draws[n - 1])), until))
+            needed.append(next(stop, size))
+        return float(np.median(needed))
+
+    assert count_reviews(300, 285, "valid") <= 40
+    assert count_reviews(1000, 140, "refused") <= 5
+    assert count_reviews(300, 180, "valid") == 300
 
 
 def test_worst_first_review_would_break_the_bound() -> None:
@@ -44,4 +71,6 @@ def test_worst_first_review_would_break_the_bound() -> None:
 def test_statements_say_what_is_known() -> None:
     assert certify(412, 40, 40).valid
     assert certify(412, 40, 40).statement.startswith("Accept 372 more: at least ")
-    assert certify(412, 40, 10).statement.startswith("Locked: 10 of 40 random members were right")
+    assert certify(412, 40, 10).statement.startswith("Refused: 10 of 40 random members were right")
+    assert certify(412, 5, 4).statement.startswith("Locked: 4 of 5 random members were right")
+    assert certify(412, 5, 4).statement.endswith("Review more random members.")

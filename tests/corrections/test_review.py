@@ -144,7 +144,7 @@ def test_a_group_with_wrong_suggestions_stays_locked(log_path: Path) -> None:
     assert group is not None
     for i, finding in enumerate(review.draw(group, 30)):
         review.decide(finding, "keep" if i % 2 else "relabel")
-    with pytest.raises(StaleError, match="Review more random members"):
+    with pytest.raises(StaleError, match="Decide them one by one"):
         review.accept(group)
     with pytest.raises(MissingError, match="There is no group 'x'"):
         review.accept("x")
