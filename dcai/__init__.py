@@ -5,7 +5,7 @@ The code reads in the order of the data's way:
 1. `dcai.base`: errors, records, tables and fingerprints, files, git. It knows nothing of data-centric AI.
 2. `dcai.findings`: `audit` asks detectors what is wrong and accounts for each of them.
 3. `dcai.corrections`: `Review` turns findings into decisions, `CorrectionLog` keeps and applies them.
-4. `dcai.experiments`: `compare` proves on held-out rows whether the corrections helped.
+4. `dcai.experiments`: `compare` proves on held-out rows whether the corrections helped; `plant` makes known errors.
 5. `dcai.pipelines`: `promote` makes a pipeline of a notebook, `run` executes it and tells the truth, `history` remembers.
 6. `dcai.shells`: the command line, the JupyterLab server extension and the review widget; thin.
 """
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dcai.corrections.log import CorrectionLog
     from dcai.corrections.session import Review
     from dcai.experiments.comparison import Comparison, compare
+    from dcai.experiments.planting import plant
     from dcai.findings.report import Audit, audit
     from dcai.pipelines.notebook import artifact, record, stop
     from dcai.pipelines.pipeline import Pipeline, promote
@@ -37,6 +38,7 @@ _HOMES = {
     "Review": "dcai.corrections.session",
     "Comparison": "dcai.experiments.comparison",
     "compare": "dcai.experiments.comparison",
+    "plant": "dcai.experiments.planting",
     "Pipeline": "dcai.pipelines.pipeline",
     "promote": "dcai.pipelines.pipeline",
     "History": "dcai.pipelines.runs",
@@ -64,6 +66,7 @@ __all__ = [
     "compare",
     "detectors",
     "history",
+    "plant",
     "promote",
     "record",
     "review",

@@ -1,0 +1,126 @@
+"""Known errors for teaching and testing: labels made wrong on purpose, the truth kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dcai.base.errors import InputError
+from dcai.base.fingerprints import canonical, canonicals
+from dcai.base.table import Table, make_table
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
+Kind = Literal["uniform", "pairwise", "class-dependent", "near-boundary"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def plant(
+    frame: Any, label: str, *, rate: float, kind: Kind = "uniform", random_state: int = 0
+) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """Make a known share of the labels wrong, and keep the truth apart.
+
+    Parameters
+    ----------
+    frame : DataFrame, or path to a CSV or Parquet file
+        It is never changed.
+    label : str
+        The column of classes; rows without a label stay as they are.
+    rate : float
+        The share of the labelled rows that become wrong, 0..1; exactly that many do, rounded.
+    kind : str, default "uniform"
+        "uniform": any row, any other class. "pairwise": any row, always the class that follows its own in sorted
+        order. "class-dependent": some classes are taken for certain others more often, by a random confusion table.
+        "near-boundary": the rows that a model is least sure about get the class that it would sooner believe.
+    random_state : int
+        The same number plants the same errors.
+
+    Returns
+    -------
+    tuple of pandas.DataFrame and pandas.Series
+        The frame with wrong labels, and the true labels with the same index.
+
+    Raises
+    ------
+    InputError
+        Where the parameters cannot be used, or the label has fewer than two classes.
+
+    References
+    ----------
+    Kinds of label noise: B. Frenay, M. Verleysen (2014), Classification in the presence of label noise: a survey.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"x": range(100), "y": ["a", "b"] * 50})
+    >>> noisy, truth = plant(frame, "y", rate=0.1)
+    >>> int((noisy["y"] != truth).sum())
+    10
+    """
+    table = make_table(frame, label, caller="plant")
+    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)) or not 0 <= rate <= 1:
+        raise InputError.wrong_value("rate", "plant", "a share from 0 to 1", rate)
+    if kind not in KINDS:
+        raise InputError.wrong_value("kind", "plant", f"one of {', '.join(map(repr, KINDS))}", kind)
+    column = table.frame[label]
+    texts = pd.Series(canonicals(column))
+    classes = pd.Categorical(texts)
+    codes = np.asarray(classes.codes, dtype=np.intp)
+    if codes.max() < 1:
+        raise InputError(f"The label {label!r} has fewer than two classes: no label can be made wrong. Name another.")
+    random = np.random.default_rng(random_state)
+    chance = _spread_chances(table, classes, kind, random)
+    rows = _choose_rows(codes, chance, round(float(rate) * int((codes >= 0).sum())), random, kind)
+    names = _name_classes(column, codes)
+    noisy = column.copy()
+    noisy.iloc[rows] = [names[_draw(chance[i], random, kind)] for i in rows]
+    return table.frame.assign(**{label: noisy}), column.copy()
+
+
+def _name_classes(column: pd.Series[Any], codes: Codes) -> list[Any]:
+    """Return one cell of each class, by its code."""
+    return [column.iloc[int(np.flatnonzero(codes == code)[0])] for code in range(codes.max() + 1)]
+
+
+def _spread_chances(table: Table, classes: pd.Categorical, kind: Kind, random: np.random.Generator) -> Floats:
+    """Return how readily each row takes each class, shape (n, K); its own class has 0."""
+    codes, size = classes.codes, len(classes.categories)
+    makers: dict[Kind, Callable[[], Floats]] = {
+        "uniform": lambda: np.ones((size, size)),
+        "pairwise": lambda: np.roll(np.eye(size), 1, axis=1),
+        "class-dependent": lambda: random.dirichlet(np.full(size, 0.5), size) * random.random((size, 1)),
+    }
+    chance = makers[kind]()[codes] if kind in makers else _ask_model(table, list(classes.categories))
+    chance[np.arange(len(codes)), codes] = 0.0
+    return np.asarray(chance)
+
+
+def _ask_model(table: Table, classes: list[str]) -> Floats:
+    """Return the out-of-sample probabilities of the classes, in the order of their canonical texts."""
+    from dcai.findings.report import audit
+
+    found = audit(table.frame, table.label, task="classification", detectors=["labels"], progress=False)
+    if found.probabilities is None:
+        raise InputError(
+            f"No model can say which rows lie near a boundary: {found.checks['reason'].iloc[0]}. Choose another kind of noise."
+        )
+    named = found.probabilities.set_axis([canonical(name) for name in found.probabilities.columns], axis=1)
+    return np.array(named.reindex(columns=classes, fill_value=0.0), dtype=np.float64)
+
+
+def _choose_rows(codes: Codes, chance: Floats, number: int, random: np.random.Generator, kind: Kind) -> Codes:
+    weight = np.where(codes >= 0, chance.sum(axis=1), 0.0)
+    possible = np.flatnonzero(weight > 0)
+    if kind == "near-boundary":
+        return possible[np.argsort(-chance[possible].max(axis=1), kind="stable")[:number]]
+    share = weight[possible] / weight[possible].sum()
+    return np.asarray(random.choice(possible, min(number, len(possible)), replace=False, p=share), dtype=np.intp)
+
+
+def _draw(chance: Floats, random: np.random.Generator, kind: Kind) -> int:
+    if kind == "near-boundary":
+        return int(chance.argmax())
+    return int(random.choice(len(chance), p=chance / chance.sum()))
