@@ -155,11 +155,15 @@ class QueueItem:
 
 @dataclass(frozen=True)
 class ClassChoice:
-    """A class that a label may take, its out-of-sample probability (None where there is none), its definition."""
+    """A class that a label may take, its out-of-sample probability (None where there is none), its definition.
+
+    `given` says that the row's own set of classes holds it, where a label is a set.
+    """
 
     name: Scalar
     probability: float | None
     meaning: str = ""
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,12 +177,23 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Sentence:
+    """The tokens around the one that a finding is about (`at`, from 0), with their tags; `cut` for display."""
+
+    tokens: list[str]
+    tags: list[Scalar]
+    at: int
+    cut: bool
+
+
+@dataclass(frozen=True)
 class ShownRow:
-    """A row shown beside the card: a peer, a twin or a neighbour."""
+    """A row shown beside the card: a peer, a twin or a neighbour; `how` says which, where the finding does not."""
 
     row: int
     label: Scalar
     cells: list[Cell]
+    how: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,7 +210,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Card:
-    """Everything the widget shows about one finding; `label` is the row's own label."""
+    """Everything the widget shows about one finding; `label` is the row's own label, a set of classes if `several`."""
 
     finding: Finding
     cells: list[Cell]
@@ -205,17 +220,20 @@ class Card:
     note: str
     group: Group | None
     label: Scalar = None
+    several: bool = False
+    sentence: Sentence | None = None
 
 
 @dataclass(frozen=True)
 class Request:
     """A question from the browser that changes nothing.
 
-    A page of the queue, one card, the next undecided finding from `start` on, or a group's next draw.
+    A page of the queue, one card, the card with the rows most like it, the next undecided finding from `start` on, or a
+    group's next draw.
     """
 
     seq: int
-    ask: Literal["page", "card", "next", "draw"]
+    ask: Literal["page", "card", "near", "next", "draw"]
     start: int = 0
     count: int = 100
     finding: str = ""
@@ -249,6 +267,25 @@ class Parameter:
     settable: bool
     source: str
     help: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a person should mend in a notebook before relying on it: a stable code, where (from 1), and a sentence."""
+
+    code: str
+    cell: int | None
+    line: int | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Lint:
+    """What reading a notebook found: its parameters, and its problems in the order of the cells."""
+
+    notebook: str
+    parameters: list[Parameter]
+    problems: list[Problem]
 
 
 @dataclass(frozen=True)

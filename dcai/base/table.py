@@ -5,18 +5,20 @@ from __future__ import annotations
 import csv
 import os
 import warnings
-from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.errors import InputError, MissingError, shorten
-from dcai.base.fingerprints import Hashes, canonicals, hash_column, hash_rows, plain, to_hex
+from dcai.base.fingerprints import Hashes, canonicals, hash_column, hash_rows, plain
+from dcai.base.identity import RowIndex
+from dcai.base.obstacles import check_cells
 from dcai.base.records import FINGERPRINT, Key, Scalar
 
 Kind = Literal["number", "boolean", "date", "category", "text", "image", "other", "empty"]
@@ -44,6 +46,8 @@ class Table:
         Columns that are no features, such as single annotators' labels.
     name : str
         What the table is called: the stem of its file, else "table".
+    groups : str or None
+        The column that says which rows belong together (one patient, one user); it is no feature.
     """
 
     frame: pd.DataFrame
@@ -51,6 +55,7 @@ class Table:
     key: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     name: str = "table"
+    groups: str | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -63,8 +68,8 @@ class Table:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The columns that a model may see: neither label nor key nor hidden."""
-        apart = {self.label, *self.key, *self.hidden}
+        """The columns that a model may see: neither label nor key nor hidden, nor the groups."""
+        apart = {self.label, *self.key, *self.hidden, self.groups}
         return tuple(str(c) for c in self.frame.columns if c not in apart)
 
     @property
@@ -85,6 +90,11 @@ class Table:
         return hash_column(self.label, self.frame[self.label])
 
     @cached_property
+    def index(self) -> RowIndex:
+        """The rows by their hashes."""
+        return RowIndex(self.row_hashes, self.label_hashes)
+
+    @cached_property
     def fingerprints(self) -> list[str]:
         """The fingerprint of every row.
 
@@ -92,39 +102,40 @@ class Table:
         ``:LLLLLLLL:k/m`` follows: the first digits of the label's hash, and that this is the k-th (from 0) of the
         m rows that have this label too; then ``+LLLLLLLL*m`` for each other label among them.
         """
-        base = [to_hex(lanes) for lanes in self.row_hashes.tolist()]
-        counts = pd.Series(base).map(pd.Series(base).value_counts()).to_numpy()
-        if (counts == 1).all():
-            return base
-        labels = [to_hex(lanes)[:8] for lanes in self.label_hashes.tolist()]
-        groups: dict[str, Counter[str]] = defaultdict(Counter)
-        marks = []
-        for name, label, count in zip(base, labels, counts, strict=True):
-            if count > 1:
-                groups[name][label] += 1
-            marks.append((label, groups[name][label] - 1))
-        return [
-            name if count == 1 else mark_twin(name, *mark, groups[name])
-            for name, mark, count in zip(base, marks, counts, strict=True)
-        ]
+        return self.index.mark(np.arange(len(self)))
 
     @cached_property
     def keys(self) -> list[Key]:
         """The key of every row, as an object of plain scalars."""
+        return self.keys_of(range(len(self)))
+
+    def keys_of(self, rows: Sequence[int]) -> list[Key]:
+        """Return the keys of some rows, as objects of plain scalars; only these are made."""
+        places = np.asarray(rows, dtype=np.intp)
         if not self.key:
-            return [{FINGERPRINT: text} for text in self.fingerprints]
-        columns = [[plain(v) for v in self.frame[name]] for name in self.key]
+            return [{FINGERPRINT: text} for text in self.index.mark(places)]
+        columns = [[plain(v) for v in self.frame[name].iloc[places]] for name in self.key]
         return [dict(zip(self.key, cells, strict=True)) for cells in zip(*columns, strict=True)]
+
+    def hash_over(self, columns: Sequence[str]) -> Hashes:
+        """Hash every row over some columns, shape (n, 2): what `hash_rows` says, made from the hashes known already."""
+        left_out = [name for name in self.identifying if name not in columns]
+        if len(left_out) >= len(columns):
+            return hash_rows(self.frame, columns)
+        with_label = self.label_hashes if self.label in columns else np.uint64(0)
+        return self.row_hashes + with_label - hash_rows(self.frame, left_out)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Table:
+        """Return the table with its rows in another order, or some of them; hashes go with their rows."""
+        taken = replace(self, frame=self.frame.iloc[rows])
+        for name in ("row_hashes", "label_hashes"):
+            if name in self.__dict__:
+                taken.__dict__[name] = self.__dict__[name][rows]
+        return taken
 
     def cell(self, row: int, column: str) -> Scalar:
         """Return one cell as a plain scalar."""
         return plain(self.frame[column].iloc[row])
-
-
-def mark_twin(base: str, label: str, place: int, sizes: Mapping[str, int]) -> str:
-    """Write the fingerprint of a row that others agree with, from the sizes of the classes among them."""
-    others = "".join(f"+{other}*{size}" for other, size in sorted(sizes.items()) if other != label)
-    return f"{base}:{label}:{place}/{sizes[label]}{others}"
 
 
 def make_table(
@@ -133,6 +144,7 @@ def make_table(
     *,
     key: str | Sequence[str] | None = None,
     hidden: Sequence[str] = (),
+    groups: str | None = None,
     caller: str = "audit",
 ) -> Table:
     """Check a frame and the roles of its columns.
@@ -147,6 +159,8 @@ def make_table(
         The column or columns that identify a row.
     hidden : sequence of str, optional
         Columns that are not features.
+    groups : str, optional
+        The column that says which rows belong together; it is not a feature either.
     caller : str
         Named in the errors.
 
@@ -167,11 +181,13 @@ def make_table(
     data = name_columns(read_frame(frame), caller)
     if not len(data):
         raise InputError(f"The frame of {caller} has no rows. Expected at least one row of data.")
-    keys = (key,) if isinstance(key, str) else tuple(str(k) for k in key or ())
+    check_cells(data, caller)
+    keys = (key,) if isinstance(key, str) else tuple(dict.fromkeys(str(k) for k in key or ()))
     for what, names in (
         ("label column", [label] if label is not None else []),
         ("key column", keys),
         ("column", hidden),
+        ("group column", [groups] if groups is not None else []),
     ):
         for name in names:
             if str(name) not in data.columns:
@@ -180,7 +196,7 @@ def make_table(
     if label in keys:
         raise InputError(f"The column {label!r} cannot be both label and key. Name another key, or none.")
     name = Path(frame).stem if isinstance(frame, (str, os.PathLike)) else "table"
-    table = Table(data, label, keys, tuple(str(h) for h in hidden), name)
+    table = Table(data, label, keys, tuple(str(h) for h in hidden), name, None if groups is None else str(groups))
     if keys:
         check_key(data, keys)
     return table
@@ -193,7 +209,9 @@ def name_columns(frame: pd.DataFrame, caller: str = "audit") -> pd.DataFrame:
             f"The frame of {caller} has column names of several levels. Flatten them first: "
             "frame.columns = ['_'.join(map(str, names)) for names in frame.columns]."
         )
-    names = pd.Index([str(c) for c in frame.columns])
+    if not len(frame.columns):
+        raise InputError(f"The frame of {caller} has no columns. Expected at least one column of data.")
+    names = pd.Index([str(c) for c in frame.columns], dtype=object)
     check_names(names, f"The frame of {caller}")
     if all(isinstance(c, str) for c in frame.columns):
         return frame
@@ -257,6 +275,15 @@ def _kind_of_texts(cells: pd.Series[Any]) -> Kind:
     return "text"
 
 
+def _is_float(value: Any) -> bool:
+    """Say whether a number can be read as a float: neither larger than any, nor a signalling NaN."""
+    try:
+        float(value)
+    except (OverflowError, ValueError):
+        return False
+    return True
+
+
 def _kind_of_objects(cells: pd.Series[Any]) -> Kind:
     import datetime as dt
     import decimal
@@ -264,7 +291,7 @@ def _kind_of_objects(cells: pd.Series[Any]) -> Kind:
     if all(isinstance(v, (bool, np.bool_)) for v in cells):
         return "boolean"
     if all(isinstance(v, (int, float, np.number, decimal.Decimal)) for v in cells):
-        return "number"
+        return "number" if all(_is_float(v) for v in cells) else "other"
     if all(isinstance(v, (dt.date, np.datetime64)) for v in cells):
         return "date"
     if all(isinstance(v, bytes) for v in cells):
@@ -295,6 +322,9 @@ def read_frame(source: Any) -> pd.DataFrame:
         return read_file(Path(source))
     import narwhals as nw
 
+    names = getattr(source, "column_names", None)
+    if isinstance(names, list):
+        check_names(pd.Index(names, dtype=object), "The table")  # narwhals knows no table with two columns of one name
     native = nw.from_native(source, pass_through=True)
     if isinstance(native, nw.LazyFrame):
         native = native.collect()

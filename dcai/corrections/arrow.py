@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.errors import InputError, shorten
+from dcai.base.parts import read_list
 
 
 def change_table(table: Any, places: Mapping[str, int], edits: pd.DataFrame, dropped: npt.NDArray[np.intp]) -> Any:
@@ -65,14 +66,27 @@ def change_column(column: Any, rows: npt.NDArray[np.intp], values: Sequence[obje
     mask[rows] = True
     cells = pa.chunked_array([_make_scalars([values[i] for i in order], plain_kind, name)])
     flat = column.cast(plain_kind).combine_chunks()
+    if pa.types.is_nested(plain_kind):  # Arrow replaces no lists in place
+        places = np.arange(len(column))
+        places[rows[order]] = len(column) + np.arange(len(rows))
+        return pa.concat_arrays([_whole(flat), _whole(cells.combine_chunks())]).take(pa.array(places))
     changed = pc.replace_with_mask(flat, pa.array(mask), cells.combine_chunks())
     return changed.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else changed
+
+
+def _whole(array: Any) -> Any:
+    """Return a chunked array as one array."""
+    import pyarrow as pa
+
+    return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
 
 
 def _make_scalars(values: Sequence[object], kind: Any, name: str) -> Any:
     """Make the new cells in the column's type; a text that stands for such a value is read as one."""
     import pyarrow as pa
 
+    if pa.types.is_nested(kind):
+        values = [read_list(v) if isinstance(v, str) and read_list(v) is not None else v for v in values]
     try:
         return pa.array(values, type=kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from dcai.base.fingerprints import canonical, plain
-from dcai.base.records import Card, Cell, ClassChoice, Correction, Finding, Group, QueueItem, Scalar, ShownRow
+from dcai.base.fingerprints import plain
+from dcai.base.records import Card, Cell, Correction, Finding, Group, QueueItem, Scalar, ShownRow
 from dcai.base.table import Table
+from dcai.corrections.forms import LabelForm
 
 TEXT_LIMIT = 4000
 SHORT_LIMIT = 200
@@ -27,31 +28,44 @@ def make_item(row: Any, decided: str | None, *, blind: bool) -> QueueItem:
 
 
 def make_card(
-    table: Table,
+    form: LabelForm,
     found: pd.Series[Any],
-    probabilities: pd.DataFrame | None,
-    classes: list[Scalar],
     line: Correction | None,
     group: Group | None,
     *,
     blind: bool,
 ) -> Card:
     """Make the card of a finding (a row of the findings)."""
-    hide = blind and line is None
+    table, hide = form.table, blind and line is None
     row = int(found["row"])
     about_label = found["column"] == table.label
     return Card(
         finding=make_finding(found, hide=hide),
         cells=show_cells(table, row, TEXT_LIMIT),
-        classes=order_classes(classes, None if hide or probabilities is None else probabilities.iloc[row])
-        if about_label or found["column"] is None
-        else [],
+        classes=form.order(found, hide=hide) if about_label or found["column"] is None else [],
         peers=[show_row(table, peer) for peer in _peers(found)],
         decided=None if line is None else line.verdict,
         note="" if line is None else line.note,
         group=group,
         label=None if table.label is None else _short(table.cell(row, table.label)),
+        several=form.several,
+        sentence=form.show_sentence(found) if about_label else None,
     )
+
+
+def add_nearest(card: Card, audit: Any) -> Card:
+    """Put a row's twins with other labels, then the rows most like it, beside a card about its label that shows no others."""
+    background = getattr(audit, "background", None)  # an audit that was read from elsewhere has none
+    if background is None or card.peers or not card.classes or card.finding.part is not None:
+        return card
+    row = card.finding.row
+    found = audit.findings[(audit.findings["row"] == row) & (audit.findings["detector"] == "conflicts")]
+    how = {peer: "equal in all features" for _, twin in found.iterrows() for peer in _peers(twin)}
+    near = background.find_nearest(row, PEER_LIMIT)
+    for position, distance in zip(near["row"].tolist(), near["distance"].tolist(), strict=True):
+        how.setdefault(int(position), f"{distance:.2g} away")
+    shown = list(how)[:PEER_LIMIT]
+    return replace(card, peers=[replace(show_row(audit.table, peer), how=how[peer]) for peer in shown])
 
 
 def make_finding(found: pd.Series[Any], *, hide: bool) -> Finding:
@@ -71,17 +85,6 @@ def make_finding(found: pd.Series[Any], *, hide: bool) -> Finding:
         confidence=None if hide or not isinstance(confidence, (int, float)) else float(confidence),
         reason="Decide without the suggestion." if hide else str(found["reason"]),
         peers=_peers(found),
-    )
-
-
-def order_classes(classes: list[Scalar], probabilities: pd.Series[Any] | None) -> list[ClassChoice]:
-    """Order classes by probability, largest first; without probabilities in their own order."""
-    if probabilities is None:
-        return [ClassChoice(c, None) for c in classes]
-    known = {canonical(name): float(p) for name, p in probabilities.items()}
-    choices = [ClassChoice(c, known.get(canonical(c))) for c in classes]
-    return sorted(
-        choices, key=lambda c: -1.0 if c.probability is None or np.isnan(c.probability) else c.probability, reverse=True
     )
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from dcai.base.errors import InputError, shorten
 from dcai.base.fingerprints import canonical, plain
+from dcai.base.parts import list_of, to_list
 
 # Integers below this are exact as floats.
 EXACT = 2**53
@@ -31,12 +32,25 @@ def set_cells(column: pd.Series[Any], rows: npt.NDArray[np.intp], values: Sequen
         _as_type(v, dtype.categories.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype, column) for v in values
     ]
     result = _widen(column, cells)
+    if any(list_of(cell) is not None for cell in cells):
+        return _set_lists(result, rows, cells)
     for row, cell in zip(rows, cells, strict=True):
         try:
             result.iloc[row] = pd.NaT if cell is None and pd.api.types.is_datetime64_any_dtype(dtype) else cell
         except UnicodeEncodeError as error:  # a lone surrogate has no place in a column that Arrow holds
             raise _cannot_take(column, cell) from error
     return result
+
+
+def _set_lists(column: pd.Series[Any], rows: npt.NDArray[np.intp], cells: list[Any]) -> pd.Series[Any]:
+    """Set cells that are lists, each as one value."""
+    made = np.empty(len(column), dtype=object)
+    for row, cell in enumerate(column):
+        made[row] = cell
+    for row, cell in zip(rows, cells, strict=True):
+        made[row] = cell  # pandas itself would take a list for several cells, and an array of one for its element
+    result = pd.Series(made, index=column.index, name=column.name)
+    return result if column.dtype == object else result.astype(column.dtype)
 
 
 def _widen(column: pd.Series[Any], cells: list[Any]) -> pd.Series[Any]:
@@ -91,12 +105,16 @@ def _convert(value: object, dtype: Any, column: pd.Series[Any]) -> Any:
         return moment.tz_localize(zone) if zone is not None and moment.tz is None else moment
     if isinstance(dtype, pd.StringDtype):
         return str(value)
-    return _as_object(value, column) if pd.api.types.is_object_dtype(dtype) else value
+    if pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.ArrowDtype):
+        return _as_object(value, column)
+    return value
 
 
 def _as_object(value: object, column: pd.Series[Any]) -> Any:
     """Turn a value into the kind of object that the column's first cell is."""
     first = next((v for v in column if plain(v) is not None), None)
+    if list_of(first) is not None:
+        return to_list(str(value), first)
     if isinstance(first, decimal.Decimal):
         return decimal.Decimal(str(value))
     if isinstance(first, dt.date) and not isinstance(first, dt.datetime):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from dcai.base.errors import LogError, shorten
 from dcai.base.fingerprints import Hashes, add_hashes, canonical, from_hex, hash_cell, hash_rows, plain
+from dcai.base.identity import RowIndex
+from dcai.base.parts import SPACE, part_of, replace_parts
 from dcai.base.records import Correction, Fit, Scalar
 from dcai.corrections.matching import column_digest, locate, read_columns
 from dcai.corrections.slots import Place
@@ -46,16 +48,32 @@ def find_misfits(checks: pd.DataFrame, *, keyed: bool) -> pd.DataFrame:
     return checks[changing & checks["status"].isin(wrong)]
 
 
+def fold_edits(checks: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells that checks change: `row`, `column`, `value`; changes of parts of one cell make one change of it."""
+    cells = checks[checks["changes"] & (checks["verdict"] != "exclude")]
+    made: dict[tuple[int, str], Scalar] = {}
+    for row, column, part, value in zip(cells["row"], cells["column"], cells["part"], cells["becomes"], strict=True):
+        now = made.get((row, column), plain(frame[column].iloc[row]) if part is not None else None)
+        made[row, column] = value if part is None else replace_parts(now, SPACE, {int(part): value})
+    rows, columns = [row for row, _ in made], [column for _, column in made]
+    values = pd.Series(list(made.values()), dtype=object)
+    return pd.DataFrame(
+        {"row": pd.Series(rows, dtype=int), "column": pd.Series(columns, dtype=object), "value": values}
+    )
+
+
 class Checker:
     """Holds the standing corrections of one log against one frame.
 
     `sources` maps the rows and columns in which corrections of the log stand already to the values of the source data
-    that they replaced.
+    that they replaced. `known` is as in `locate`.
     """
 
-    def __init__(self, corrections: Sequence[Correction], frame: pd.DataFrame) -> None:
+    def __init__(
+        self, corrections: Sequence[Correction], frame: pd.DataFrame, known: Mapping[str, RowIndex] | None = None
+    ) -> None:
         self.frame = frame
-        self.places = locate(corrections, frame)
+        self.places = locate(corrections, frame, known)
         # Two keys may turn out to name one row (a column was added in between), so what stands is asked by row.
         self.standing = find_standing(corrections, self._row_of)
         self.disputed = find_disputed(self.standing, self._row_of)
@@ -75,22 +93,36 @@ class Checker:
         return key_text(line.key) if row is None else row
 
     def _find_sources(self, corrections: Sequence[Correction]) -> dict[int, dict[str, Scalar]]:
-        lines: dict[tuple[int, str], list[Correction]] = defaultdict(list)
+        lines: dict[tuple[int, str, int | None], list[Correction]] = defaultdict(list)
         for line in sorted(corrections, key=lambda c: c.id):
             row = self._row_of(line)
             if line.verdict in ("relabel", "edit") and isinstance(row, int) and line.column in self.frame.columns:
-                lines[row, str(line.column)].append(line)
+                lines[row, str(line.column), line.part].append(line)
         sources: dict[int, dict[str, Scalar]] = defaultdict(dict)
-        for (row, column), known in lines.items():
-            current = canonical(self.frame[column].iloc[row])
+        for (row, column, part), known in lines.items():
+            current = canonical(self._value_at(row, column, part))
             for line in known:
                 if not isinstance(line.value, list) and canonical(line.value) == current != canonical(line.given):
-                    sources[row][column] = line.given
+                    whole = sources[row].get(column, self._value_at(row, column, None))
+                    sources[row][column] = (
+                        line.given if part is None else replace_parts(whole, SPACE, {part: line.given})
+                    )
         return dict(sources)
+
+    def _value_at(self, row: int, column: str, part: int | None) -> Scalar:
+        """Return what a cell, or one part of it, holds now."""
+        cell = plain(self.frame[column].iloc[row])
+        return cell if part is None else part_of(cell, part)
 
     def _is_corrected(self, line: Correction, row: int | None) -> bool:
         """Whether the cell of a line holds what an earlier decision wrote."""
-        return row is not None and line.column in self.sources.get(row, {})
+        if row is None or line.column not in self.sources.get(row, {}):
+            return False
+        source = self.sources[row][str(line.column)]
+        part = line.part
+        return part is None or canonical(part_of(source, part)) != canonical(
+            self._value_at(row, str(line.column), part)
+        )
 
     def table(self) -> pd.DataFrame:
         """Judge every standing correction."""
@@ -99,7 +131,7 @@ class Checker:
             place = self.places[key_text(line.key)]
             current = None
             if place.row is not None and line.column is not None:
-                current = plain(self.frame[line.column].iloc[place.row])
+                current = self._value_at(place.row, line.column, line.part)
             status, why = self._judge(line, place, current)
             takes_back = status == "fits" and line.verdict not in CHANGING and self._is_corrected(line, place.row)
             rows.append(

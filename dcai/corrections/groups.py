@@ -11,6 +11,7 @@ import xxhash
 from dcai.base.contract import to_json
 from dcai.base.errors import MissingError, shorten
 from dcai.base.fingerprints import plain
+from dcai.corrections.forms import LabelForm
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,18 @@ class Groups:
         return self.members[group]
 
 
-def make_groups(queue: pd.DataFrame, salt: str) -> Groups:
-    """Group the findings that suggest a value."""
+def make_groups(queue: pd.DataFrame, salt: str, form: LabelForm) -> Groups:
+    """Group the findings that suggest a value; those about sets of classes by the classes that go and come."""
     group_of: dict[str, str] = {}
     members: dict[str, list[str]] = defaultdict(list)
     columns = ("finding", "detector", "column", "given", "suggested")
     for finding, detector, column, given, suggested in zip(*(queue[c] for c in columns), strict=True):
         if plain(suggested) is None:
             continue
-        parts = [str(detector), column if isinstance(column, str) else None, plain(given), plain(suggested)]
+        change = [plain(given), plain(suggested)]
+        if column == form.table.label:
+            change = form.tell_change(*change)
+        parts = [str(detector), column if isinstance(column, str) else None, *change]
         name = xxhash.xxh3_64_hexdigest(to_json(parts).encode("utf-8", "surrogatepass"))
         group_of[str(finding)] = name
         members[name].append(str(finding))

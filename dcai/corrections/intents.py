@@ -10,22 +10,14 @@ import numpy as np
 import pandas as pd
 
 from dcai.base.errors import InputError, shorten
-from dcai.base.fingerprints import canonical, plain
+from dcai.base.fingerprints import plain
 from dcai.base.records import Scalar, Verdict
 from dcai.base.table import Table
 from dcai.corrections.cells import set_cells
+from dcai.corrections.forms import LabelForm
 
 VERDICTS = tuple(v for v in get_args(Verdict) if v != "undo")
 _SEVERAL = 2
-
-
-def list_classes(table: Table) -> list[Scalar]:
-    """List the classes of the label as plain scalars, sorted: numbers by size, texts by letter."""
-    if table.label is None:
-        return []
-    distinct = [plain(v) for v in table.frame[table.label].dropna().unique()]
-    numbers = sorted(v for v in distinct if isinstance(v, (int, float)))
-    return [*numbers, *sorted(v for v in distinct if isinstance(v, str))]
 
 
 def check_verdict(verdict: object) -> Verdict:
@@ -62,9 +54,10 @@ def choose_column(table: Table, verdict: Verdict, column: str | None, found: str
 
 
 def check_value(
-    table: Table, verdict: Verdict, value: Any, column: str | None, suggested: Scalar
+    form: LabelForm, verdict: Verdict, value: Any, column: str | None, suggested: Scalar, row: int
 ) -> Scalar | list[Scalar]:
-    """Return the value of a decision, in the type that its column has."""
+    """Return the value of a decision about a row, in the type that its column has."""
+    table = form.table
     if verdict in ("keep", "exclude", "unsure"):
         if value is not None:
             raise InputError(f"The verdict {verdict!r} takes no value. Got {shorten(repr(value), 60)}.")
@@ -73,7 +66,11 @@ def check_value(
     if verdict == "ambiguous":
         if not isinstance(value, (list, tuple)) or len(value) < _SEVERAL:
             raise InputError.wrong_value("value", "decide", "a list of at least two values that are right", value)
-        return [_as_class(table, v) if about_label else plain(v) for v in value]
+        return [form.check(v, row) if about_label else plain(v) for v in value]
+    if about_label and verdict == "edit" and form.task == "token":
+        return form.check_new_tag(value, row)
+    if about_label and form.several and isinstance(value, (list, tuple, set)):
+        return form.check(value, row) if verdict == "relabel" else form.write(list(value), row)
     if isinstance(value, (list, tuple, dict, set)):
         raise InputError.wrong_value("value", "decide", "one value", value)
     if verdict == "edit":
@@ -82,7 +79,7 @@ def check_value(
     if chosen is None:
         raise InputError("The verdict 'relabel' needs a value: this finding suggests none. Pass value=.")
     return (
-        _as_class(table, chosen) if about_label else _fit_cell(table, _as_cell(table, chosen, str(column)), str(column))
+        form.check(chosen, row) if about_label else _fit_cell(table, _as_cell(table, chosen, str(column)), str(column))
     )
 
 
@@ -93,15 +90,6 @@ def _fit_cell(table: Table, value: Scalar, column: str) -> Scalar:
     fraction = isinstance(value, float) and pd.api.types.is_integer_dtype(cells.dtype)
     set_cells(cells if fraction else cells.iloc[:1], np.array([0]), [value])
     return value
-
-
-def _as_class(table: Table, value: Any) -> Scalar:
-    """Return the class that is meant, in its own type; only the verdict `edit` may make a new one, so that no typo does."""
-    classes = {canonical(c): c for c in list_classes(table)}
-    if canonical(value) not in classes:
-        hint = "Use the verdict 'edit' to write a value that is no class yet."
-        raise InputError.unknown_name("class", value, classes.values(), hint)
-    return classes[canonical(value)]
 
 
 def _as_cell(table: Table, value: Scalar, column: str) -> Scalar:

@@ -12,8 +12,10 @@ import numpy as np
 
 from dcai.base.errors import InputError, LogError, shorten
 from dcai.base.fingerprints import add_hashes, canonical, from_hex, hash_cell, to_hex
+from dcai.base.identity import mark_twin
+from dcai.base.parts import part_of
 from dcai.base.records import FINGERPRINT, Correction, Key, Scalar
-from dcai.base.table import Table, mark_twin
+from dcai.base.table import Table
 from dcai.corrections.checks import Checker
 from dcai.corrections.log import CorrectionLog
 from dcai.corrections.matching import column_digest, key_names, read_columns
@@ -61,7 +63,8 @@ class Ledger:
 
     def _index(self) -> None:
         corrections, frame = self.log.corrections, self.table.frame
-        checker = Checker(corrections, frame)
+        known = {} if self.table.key or not corrections else {self.columns.digest: self.table.index}
+        checker = Checker(corrections, frame, known)
         places = checker.places
         declared = read_columns(corrections)
         self._sources = checker.sources
@@ -83,7 +86,7 @@ class Ledger:
         """The key and the row hash that a row of the frame has in the source data."""
         assert place.row is not None
         if self.table.key:
-            return self.table.keys[place.row], self._row_text(place.row)
+            return self.table.keys_of([place.row])[0], self._row_text(place.row)
         columns = declared[place.digest]
         source = self._sources.get(place.row, {})
         label = self._label_lanes(place.row)
@@ -99,7 +102,7 @@ class Ledger:
         """Return the key that a row has in the source data, and its row hash there."""
         if row in self._source:
             return self._source[row]
-        key: Key = self.table.keys[row] if self.table.key else {FINGERPRINT: self._names.name(row)}
+        key: Key = self.table.keys_of([row])[0] if self.table.key else {FINGERPRINT: self._names.name(row)}
         return key, self._row_text(row)
 
     def _row_text(self, row: int) -> str:
@@ -115,22 +118,27 @@ class Ledger:
         """Return the fingerprint that a row has now, where corrections made it another one than in the source data."""
         if self.table.key:
             return None
-        now = self.table.fingerprints[row]
+        index = self.table.index
+        (now,) = index.mark(np.array([row]))
         if self.identify(row)[0] == {FINGERPRINT: now} and not self._sources.get(row):
             return None
-        base, label = to_hex(self.table.row_hashes[row].tolist()), to_hex(self._label_lanes(row))[:LABEL_DIGITS]
-        alike = np.all(self.table.row_hashes == self.table.row_hashes[row], axis=1)
-        alike &= np.all(self.table.label_hashes == self.table.label_hashes[row], axis=1)
-        unnamed = sum(int(other) not in self._source for other in np.flatnonzero(alike) if other != row)
+        base, label = index.base(row), index.label(row)
+        alike = (other for other in index.find(from_hex(base)) if index.label(other) == label)
+        unnamed = sum(other not in self._source for other in alike if other != row)
         return mark_twin(base, label, 0, {label: 1 + unnamed})
 
-    def given(self, row: int, column: str) -> Scalar:
+    def given(self, row: int, column: str, part: int | None = None) -> Scalar:
         """Return the value in the source data: where a correction is applied already, the one that it replaced."""
-        return self._sources.get(row, {}).get(column, self.table.cell(row, column))
+        cell = self._sources.get(row, {}).get(column, self.table.cell(row, column))
+        return cell if part is None else part_of(cell, part)
 
-    def is_corrected(self, row: int, column: str | None) -> bool:
-        """Whether a cell holds what a correction of the log wrote, and not what the source data says."""
-        return column in self._sources.get(row, {})
+    def is_corrected(self, row: int, column: str | None, part: int | None = None) -> bool:
+        """Whether a cell, or a part of it, holds what a correction of the log wrote, and not what the source data says."""
+        if column is None or column not in self._sources.get(row, {}):
+            return False
+        return part is None or canonical(self.given(row, column, part)) != canonical(
+            part_of(self.table.cell(row, column), part)
+        )
 
     def row_of(self, correction: Correction) -> int | None:
         """Return the row of the table that a line speaks of."""
@@ -235,6 +243,7 @@ class SourceNames:
         self.table = table
         self.slots: dict[int, Slot] = {}
         self.left_out: list[Slot] = []
+        self._named: dict[str, dict[int, str]] = {}
         rows = {key_text(c.key): c.row for c in corrections if column_digest(c) == digest}
         for text, place in () if table.key else places.items():
             if place.row is not None and place.digest == digest:
@@ -243,32 +252,52 @@ class SourceNames:
                 self.left_out.append(parse_slot(text, rows[text]))
 
     @cached_property
-    def _classes(self) -> dict[str, dict[str, list[int | None]]]:
-        """The rows of the source by fingerprint and label; None for one that is not in the frame."""
-        classes: dict[str, dict[str, list[int | None]]] = defaultdict(lambda: defaultdict(list))
-        labels = [to_hex(lanes)[:LABEL_DIGITS] for lanes in self.table.label_hashes.tolist()]
-        for row, lanes in enumerate(self.table.row_hashes.tolist()):
-            slot = self.slots.get(row)
-            base, label = (to_hex(lanes), labels[row]) if slot is None else slot.source
-            classes[base][label].append(row)
+    def _by_base(self) -> dict[str, list[tuple[int, Slot]]]:
+        """The rows that the log names, by the fingerprint that they have in the source."""
+        named: dict[str, list[tuple[int, Slot]]] = defaultdict(list)
+        for row, slot in self.slots.items():
+            named[slot.base].append((row, slot))
+        return named
+
+    def _find_class(self, base: str) -> dict[str, list[int | None]]:
+        """The rows of the source that have a fingerprint, by label; None for one that is not in the frame."""
+        index = self.table.index
+        here = {row: index.label(row) for row in index.find(from_hex(base)) if row not in self.slots}
+        here |= {row: slot.label for row, slot in self._by_base.get(base, ())}
+        group: dict[str, list[int | None]] = defaultdict(list)
+        for row in sorted(here):
+            group[here[row]].append(row)
         for slot in self.left_out:
-            classes[slot.base][slot.label].append(None)
-        return classes
+            if slot.base == base:
+                group[slot.label].append(None)
+        return group
 
     def name(self, row: int) -> str:
         """Return the fingerprint of a row that no line of the log names."""
+        index = self.table.index
         if not self.slots and not self.left_out:
-            return self.table.fingerprints[row]
-        base = to_hex(self.table.row_hashes[row].tolist())
-        label = to_hex(self.table.label_hashes[row].tolist())[:LABEL_DIGITS]
-        group = self._classes[base]
+            return index.mark(np.array([row]))[0]
+        base = index.base(row)
+        if base not in self._named:
+            self._named[base] = self._name_class(base)
+        return self._named[base][row]
+
+    def _name_class(self, base: str) -> dict[int, str]:
+        """Write the fingerprints of all rows with one hash that no line of the log names."""
+        group = self._find_class(base)
         sizes = {name: len(rows) for name, rows in group.items()}
-        if sum(sizes.values()) == 1:
-            return base
-        named = {slot.place for slot in [*self.slots.values(), *self.left_out] if slot.source == (base, label)}
-        free = [place for place in range(sizes[label]) if place not in named]
-        unnamed = [r for r in group[label] if r is not None and r not in self.slots]
-        return mark_twin(base, label, free[unnamed.index(row)], sizes)
+        alone = sum(sizes.values()) == 1
+        named: dict[str, set[int]] = defaultdict(set)
+        for slot in [*(slot for _, slot in self._by_base.get(base, ())), *self.left_out]:
+            if slot.base == base:
+                named[slot.label].add(slot.place)
+        names: dict[int, str] = {}
+        for label, rows in group.items():
+            free = (place for place in range(sizes[label]) if place not in named[label])
+            unnamed = (r for r in rows if r is not None and r not in self.slots)
+            for row, place in zip(unnamed, free, strict=False):
+                names[row] = base if alone else mark_twin(base, label, place, sizes)
+        return names
 
 
 def _row_text(row: tuple[int, int], label: tuple[int, int], columns: Columns) -> str:
@@ -283,6 +312,6 @@ def draft_correction(ledger: Ledger, row: int, **fields: Any) -> Correction:
     if seen is not None:
         fields["why"] = {**fields["why"], SEEN: seen}
     return Correction(
-        v=0, id="", key=key, given=None if column is None else ledger.given(row, column), row=text, at="",
+        v=0, id="", key=key, given=None if column is None else ledger.given(row, column, fields["part"]), row=text, at="",
         columns=list(ledger.columns.identity), label=ledger.columns.label, **fields,
     )  # fmt: skip

@@ -20,7 +20,7 @@ from dcai.base.records import FINGERPRINT, Correction
 from dcai.base.table import name_columns, read_frame
 from dcai.corrections.arrow import change_table
 from dcai.corrections.cells import set_cells
-from dcai.corrections.checks import check_corrections, find_misfits
+from dcai.corrections.checks import check_corrections, find_misfits, fold_edits
 from dcai.corrections.lines import VERSION, next_time, read_lines, sign, write_line
 from dcai.corrections.matching import column_digest, key_names, locate
 from dcai.corrections.standing import find_standing, key_text
@@ -306,8 +306,7 @@ class CorrectionLog:
         checks = check_corrections(self.corrections, frame)
         if stale == "raise":
             self._refuse_misfits(checks)
-        cells = checks[checks["changes"] & (checks["verdict"] != "exclude")]
-        edits = pd.DataFrame({"row": cells["row"], "column": cells["column"], "value": cells["becomes"]})
+        edits = fold_edits(checks, frame)
         dropped = checks.loc[checks["changes"] & (checks["verdict"] == "exclude"), "row"].to_numpy(np.intp)
         return Plan(edits, np.unique(dropped), checks)
 
@@ -330,10 +329,10 @@ class CorrectionLog:
         )
 
     def settled(self, frame: pd.DataFrame, label: str | None) -> pd.DataFrame:  # noqa: ARG002 (the protocol names the label; this log knows its columns)
-        """Return the decided cells of a frame: `row`, `column`, `verdict`, `value`; disputed and misfit ones are left out."""
+        """Return the decided cells of a frame: `row`, `column`, `part`, `verdict`, `value`; disputed and misfit ones are left out."""
         checks = self.check(frame)
         good = checks[checks["status"].isin(["fits", "applied"]) & (checks["row"] >= 0)]
-        return good[["row", "column", "verdict", "value"]].reset_index(drop=True)
+        return good[["row", "column", "part", "verdict", "value"]].reset_index(drop=True)
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

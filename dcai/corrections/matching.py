@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from dcai.base.fingerprints import (
     canonical,
     canonicals,
 )
+from dcai.base.identity import RowIndex
 from dcai.base.records import FINGERPRINT, Correction
 from dcai.base.table import check_key
 from dcai.corrections.slots import ABSENT, Columns, Finder, Place
@@ -35,8 +36,12 @@ def key_names(corrections: Sequence[Correction]) -> tuple[str, ...] | None:
     return None
 
 
-def locate(corrections: Sequence[Correction], frame: pd.DataFrame) -> dict[str, Place]:
+def locate(
+    corrections: Sequence[Correction], frame: pd.DataFrame, known: Mapping[str, RowIndex] | None = None
+) -> dict[str, Place]:
     """Find the row of every key of a log in a frame.
+
+    `known` holds the frame's rows by their hashes, by the digest of the columns that are hashed.
 
     Raises
     ------
@@ -47,7 +52,7 @@ def locate(corrections: Sequence[Correction], frame: pd.DataFrame) -> dict[str, 
     if names is None:
         return {}
     if names == (FINGERPRINT,):
-        return _locate_fingerprints(corrections, frame)
+        return _locate_fingerprints(corrections, frame, known or {})
     _require(names, frame, "key columns")
     _refuse_stranger(corrections, frame)
     check_key(frame, names)
@@ -75,7 +80,9 @@ def _refuse_stranger(corrections: Sequence[Correction], frame: pd.DataFrame) -> 
         _require(nearest.identity, frame, "columns")
 
 
-def _locate_fingerprints(corrections: Sequence[Correction], frame: pd.DataFrame) -> dict[str, Place]:
+def _locate_fingerprints(
+    corrections: Sequence[Correction], frame: pd.DataFrame, known: Mapping[str, RowIndex]
+) -> dict[str, Place]:
     declared = read_columns(corrections)
     texts: dict[str, dict[str, list[Correction]]] = defaultdict(dict)
     for line in corrections:
@@ -92,5 +99,5 @@ def _locate_fingerprints(corrections: Sequence[Correction], frame: pd.DataFrame)
             )
         columns = declared[digest]
         _require(columns.identity, frame, "columns")
-        places |= Finder(columns, frame).find(lines_of, rows)
+        places |= Finder(columns, frame, known.get(digest)).find(lines_of, rows)
     return places

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
-import re
 import threading
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
@@ -14,19 +11,20 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import pandas as pd
-import xxhash
 
-from dcai.base import git
 from dcai.base.errors import InputError, MissingError, StaleError, shorten
 from dcai.base.fingerprints import canonical, plain
 from dcai.base.records import Card, Correction, Group, Progress, QueueItem, Scalar
 from dcai.base.table import Table
 from dcai.corrections.cards import make_card, make_item
 from dcai.corrections.certificate import Certificate, certify
+from dcai.corrections.defaults import default_path, find_reviewer
+from dcai.corrections.forms import LabelForm, given_part
 from dcai.corrections.groups import Groups, make_groups
-from dcai.corrections.intents import check_row, check_value, check_verdict, choose_column, list_classes
+from dcai.corrections.intents import check_row, check_value, check_verdict, choose_column
 from dcai.corrections.ledger import Ledger, draft_correction, take_back
 from dcai.corrections.log import CorrectionLog
+from dcai.findings.labels.tasks import Reading
 
 
 class Audited(Protocol):
@@ -45,6 +43,11 @@ class Audited(Protocol):
     @property
     def probabilities(self) -> pd.DataFrame | None:
         """Out-of-sample probabilities, a column for each class."""
+        ...
+
+    @property
+    def reading(self) -> Reading | None:
+        """What the label was taken for."""
         ...
 
     @property
@@ -92,11 +95,13 @@ class Review:
         self.audit, self.table, self.blind = audit, audit.table, blind
         self.by = find_reviewer() if by is None else _check_name(by)
         path = log.path if isinstance(log, CorrectionLog) else Path(log or default_path(self.table))
+        self._form = LabelForm(self.table, audit.probabilities, getattr(audit, "reading", None))
         self._lock = threading.RLock()
         self._ledger = Ledger(self.table, path.absolute())
         self._queue = audit.findings[audit.findings["row"] >= 0].reset_index(drop=True)
         self._positions = dict(zip(self._queue["finding"], range(len(self._queue)), strict=True))
         self._columns = [c if isinstance(c, str) else None for c in self._queue["column"]]
+        self._parts = [None if p is None else int(p) for p in map(plain, self._queue["part"])]
         self._row_list = [int(row) for row in self._queue["row"]]
         self._rows: dict[int, list[str]] = defaultdict(list)
         for name, row in zip(self._queue["finding"], self._row_list, strict=True):
@@ -109,10 +114,10 @@ class Review:
         """The correction log as it is on disk after the last decision."""
         return self._ledger.log
 
-    @cached_property
+    @property
     def classes(self) -> list[Scalar]:
         """The classes of the label, as plain scalars, sorted."""
-        return list_classes(self.table)
+        return self._form.classes
 
     # ------------------------------------------------------------ decide
 
@@ -124,6 +129,7 @@ class Review:
         column: str | None = None,
         note: str = "",
         *,
+        part: int | None = None,
         resolves: Sequence[str] = (),
     ) -> Correction:
         """Decide about a finding, or about any row; the correction is on disk when this returns.
@@ -144,6 +150,8 @@ class Review:
             The column that is decided; default the finding's, or the label for `relabel` and `ambiguous`.
         note : str
             A remark for later readers.
+        part : int, optional
+            The token whose tag is decided, counted from 0; default the finding's.
         resolves : sequence of str
             The ids of disputed corrections that this decision settles.
 
@@ -160,7 +168,7 @@ class Review:
             Where the log cannot be written; nothing was decided then.
         """
         with self._lock:
-            draft, row = self._draft(finding_or_row, verdict, value, column, note)
+            draft, row = self._draft(finding_or_row, verdict, value, column, note, part)
             if resolves:
                 for name in resolves:
                     self._ledger.find_active(name)  # refuses what is not there
@@ -177,30 +185,46 @@ class Review:
         for row in rows:
             lines = [c for c in self._ledger.standing(row) if c.by == self.by or not self.blind]
             for name in self._rows.get(row, ()):
-                column = self._column_of(name)
-                about = [c for c in lines if c.column in (column, None)]
+                column, part = self._column_of(name), self._parts[self._positions[name]]
+                about = [c for c in lines if c.column in (column, None) and c.part in (part, None)]
                 if about:
                     self._verdicts[name] = max(about, key=lambda c: (c.by == self.by, c.column == column, c.id))
                 else:
                     self._verdicts.pop(name, None)
 
     def _draft(
-        self, target: str | int, verdict: str, value: Any, column: str | None, note: str, **why: Any
+        self,
+        target: str | int,
+        verdict: str,
+        value: Any,
+        column: str | None,
+        note: str,
+        part: int | None = None,
+        **why: Any,
     ) -> tuple[Correction, int]:
         checked = check_verdict(verdict)
         found = self._find(target) if isinstance(target, str) else None
         row = check_row(self.table, target if found is None else int(found["row"]))
         column = choose_column(self.table, checked, column, None if found is None else self._column_of(str(target)))
-        if checked == "keep" and value is None and column is not None and self._ledger.is_corrected(row, column):
-            checked, value = ("relabel" if column == self.table.label else "edit"), self.table.cell(row, column)
+        about = (
+            None
+            if found is None or column != self._column_of(str(target))
+            else self._parts[self._positions[str(target)]]
+        )
+        part = about if part is None else part
+        self._form.check_part(checked, column, part, row)
+        if checked == "keep" and value is None and column is not None and self._ledger.is_corrected(row, column, part):
+            checked, value = (
+                ("relabel" if column == self.table.label else "edit"),
+                given_part(self.table, row, column, part),
+            )
         suggested = None if found is None else plain(found["suggested"])
-        part = None if found is None else plain(found["part"])
         because = (
             {} if found is None else {"detector": str(found["detector"]), "doubt": round(float(found["doubt"]), 6)}
         )
         draft = draft_correction(
-            self._ledger, row, verdict=checked, column=column, value=check_value(self.table, checked, value, column, suggested),
-            part=int(part) if isinstance(part, (int, float)) else None, by=self.by, note=str(note),
+            self._ledger, row, verdict=checked, column=column, value=check_value(self._form, checked, value, column, suggested, row),
+            part=part, by=self.by, note=str(note),
             why={**because, "audit": self.audit.hash, **why},
         )  # fmt: skip
         return draft, row
@@ -268,7 +292,11 @@ class Review:
         """Return the findings whose state a correction may have changed."""
         row = self._ledger.row_of(correction)
         names = [] if row is None else self._rows.get(row, [])
-        return [n for n in names if correction.column in (None, self._column_of(n))]
+        part = correction.part
+        return [
+            n for n in names
+            if correction.column in (None, self._column_of(n)) and part in (None, self._parts[self._positions[n]])
+        ]  # fmt: skip
 
     @property
     def progress(self) -> Progress:
@@ -292,13 +320,13 @@ class Review:
         """Return everything that the widget shows about one finding."""
         found, line = self._find(finding), self.decision_about(finding)
         group = None if self.blind else self.group(finding)
-        return make_card(self.table, found, self.audit.probabilities, self.classes, line, group, blind=self.blind)
+        return make_card(self._form, found, line, group, blind=self.blind)
 
     # ------------------------------------------------------------ groups
 
     @cached_property
     def _groups(self) -> Groups:
-        return make_groups(self._queue, self.audit.hash)
+        return make_groups(self._queue, self.audit.hash, self._form)
 
     def group(self, finding: str) -> Group | None:
         """Return the group of a finding: same detector, column, given and suggested value; None where nothing is suggested."""
@@ -308,9 +336,13 @@ class Review:
             return None
         with self._lock:
             members, proof = self._groups.named(name), self.certificate(name)
-        given, suggested = (shorten(str(plain(found[c])), 40) or "(empty)" for c in ("given", "suggested"))
+        about_label = found["column"] == self.table.label
+        changes = [plain(found[c]) for c in ("given", "suggested")]
+        told = [
+            shorten(str(v), 40) or "(empty)" for v in (self._form.tell_change(*changes) if about_label else changes)
+        ]
         decided = sum(self._groups.group_of.get(f) == name for f in self._verdicts)
-        return Group(name, f"{given} → {suggested}", len(members), decided, proof.valid, proof.statement)
+        return Group(name, " → ".join(told), len(members), decided, proof.valid, proof.statement)
 
     def draw(self, group: Group | str, count: int = 1) -> list[str]:
         """Return the next members of a group to review, drawn at random; only reviews in this order count for the certificate."""
@@ -364,27 +396,3 @@ def _check_name(by: object) -> str:
     if not isinstance(by, str) or not by.strip():
         raise InputError.wrong_value("by", "Review", "the reviewer's name", by)
     return by.strip()
-
-
-def find_reviewer() -> str:
-    """Say who decides: git's identity, else the user's name."""
-    return git.identity(Path.cwd()) or getpass.getuser()
-
-
-def default_path(table: Table) -> Path:
-    """Return where the log of a table goes by default: ``<git root or folder>/corrections/<slug>.jsonl``."""
-    root = git.root_of(Path.cwd()) or Path.cwd()
-    return root / "corrections" / f"{make_slug(table.label or table.name)}.jsonl"
-
-
-def make_slug(name: str) -> str:
-    """Make a file name of a column's name.
-
-    Examples
-    --------
-    >>> make_slug("Déjà vu?")
-    'deja-vu'
-    """
-    text = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    safe = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]
-    return safe or f"column-{xxhash.xxh3_64_hexdigest(name.encode('utf-8', 'surrogatepass'))[:8]}"

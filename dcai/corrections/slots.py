@@ -15,12 +15,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.errors import LogError, shorten
-from dcai.base.fingerprints import add_hashes, canonical, from_hex, hash_cell, hash_column, hash_rows, plain, to_hex
+from dcai.base.fingerprints import add_hashes, canonical, from_hex, hash_cell, hash_rows, plain, to_hex
+from dcai.base.identity import RowIndex, mark_twin
+from dcai.base.parts import part_of
 from dcai.base.records import Correction, Scalar
-from dcai.base.table import mark_twin
 from dcai.corrections.standing import find_standing
 
 # Up to this many edits of one row every subset of them may have been applied; beyond it only the first ones in time.
@@ -80,7 +82,7 @@ class Slot:
     sure: bool = True
     states: dict[State, int] = field(default_factory=dict)
     gone: bool = False
-    written: dict[str, Scalar] = field(default_factory=dict)
+    written: dict[tuple[str, int | None], Scalar] = field(default_factory=dict)
     row: int | None = None
 
     @property
@@ -90,21 +92,17 @@ class Slot:
 
 
 class Finder:
-    """Finds the fingerprints of one set of columns in one frame."""
+    """Finds the fingerprints of one set of columns in one frame; `index` holds the frame's rows, where it is known."""
 
-    def __init__(self, columns: Columns, frame: pd.DataFrame) -> None:
+    def __init__(self, columns: Columns, frame: pd.DataFrame, index: RowIndex | None = None) -> None:
         self.columns = columns
         self.frame = frame
-        self.hashes = [to_hex(lanes) for lanes in hash_rows(frame, columns.identity).tolist()]
-        if columns.label is not None and columns.label in frame.columns:
-            lanes = hash_column(columns.label, frame[columns.label]).tolist()
-            self.labels = [to_hex(pair)[:LABEL_DIGITS] for pair in lanes]
-        else:
-            self.labels = ["0" * LABEL_DIGITS] * len(frame)
+        self.index = make_index(columns, frame) if index is None else index
         self.seen: set[State] = set()
-        self.rows: dict[str, list[int]] = defaultdict(list)
-        for row, text in enumerate(self.hashes):
-            self.rows[text].append(row)
+
+    def state_of(self, row: int) -> State:
+        """Return the state that a row of the frame is in."""
+        return self.index.base(row), self.index.label(row)
 
     def find(self, lines_of: Mapping[str, list[Correction]], row_texts: Mapping[str, str]) -> dict[str, Place]:
         """Find the row of every fingerprint, and the source fingerprint of every row that looks like one of them.
@@ -126,7 +124,8 @@ class Finder:
         places: dict[str, Place] = {}
         matched = {slot.row for slot in slots if slot.row is not None}
         for source, members in classes.items():
-            extra = sum(self.labels[r] == source[1] and r not in matched for r in self.rows.get(source[0], ()))
+            here = self.index.find(from_hex(source[0]))
+            extra = sum(self.index.label(r) == source[1] and r not in matched for r in here)
             places |= self._place_class(members, extra)
         return places
 
@@ -138,7 +137,9 @@ class Finder:
             slot = parse_slot(text, row_texts[text])
             slot.states = self._find_states(slot, lines)
             slot.written = {
-                str(c.column): c.value for c in lines if c.column is not None and not isinstance(c.value, list)
+                (str(c.column), c.part): c.value
+                for c in lines
+                if c.column is not None and not isinstance(c.value, list)
             }
             slot.gone = any(c.verdict == "exclude" for c in find_standing(lines))
             slots.append(slot)
@@ -182,7 +183,8 @@ class Finder:
 
     def _find_states(self, slot: Slot, lines: list[Correction]) -> dict[State, int]:
         inside = {*self.columns.identity, self.columns.label}
-        edits = [c for c in lines if c.verdict in ("edit", "relabel") and c.column in inside]
+        # A part's new value says nothing of the hash of its cell; rows whose label differs are candidates anyway.
+        edits = [c for c in lines if c.verdict in ("edit", "relabel") and c.column in inside and c.part is None]
         states: dict[State, int] = {}
         for chosen in _subsets(edits):
             lanes, label = from_hex(slot.base), slot.label
@@ -200,7 +202,7 @@ class Finder:
 
     def _candidates(self, slot: Slot) -> Iterator[int]:
         for name in {name for name, _ in slot.states}:
-            yield from self.rows.get(name, ())
+            yield from self.index.find(from_hex(name))
 
     def _split(self, slots: list[Slot]) -> Iterable[list[Slot]]:
         """Split the slots into groups that share no candidate row."""
@@ -221,16 +223,14 @@ class Finder:
         return groups.values()
 
     def _match(self, slots: list[Slot]) -> None:
-        from scipy.optimize import linear_sum_assignment
-
         rows = sorted({row for slot in slots for row in self._candidates(slot)})
         slots, rows = self._settle_plain(slots, rows)
-        known = {slot.source for slot in slots} | self.seen
+        known, states = {slot.source for slot in slots} | self.seen, [self.state_of(row) for row in rows]
         cost = np.full((len(slots), len(rows) + len(slots)), _IMPOSSIBLE)
         for i, slot in enumerate(slots):
             hashes = {name: max(n for (h, _), n in slot.states.items() if h == name) for name, _ in slot.states}
             for j, row in enumerate(rows):
-                state = self.hashes[row], self.labels[row]
+                state = states[j]
                 if state in slot.states:
                     cost[i, j] = -_DONE * slot.states[state]
                 elif state[0] in hashes and slot.keyed:
@@ -241,14 +241,17 @@ class Finder:
             # A row that was left out has all its other corrections behind it.
             done = -_DONE * (1 + max(slot.states.values()))
             cost[i, len(rows) + i] = done if slot.gone else _UNMATCHED if slot.sure else 0.0
-        for i, j in zip(*linear_sum_assignment(cost), strict=True):
+        for i, j in enumerate(_assign(cost)):
             if j < len(rows) and cost[i, j] < _UNMATCHED:
                 slots[i].row = rows[j]
 
     def _count_written(self, slot: Slot, row: int) -> int:
         """Count the corrections whose very text stands in the row: "" and N/A mean the same, and are not."""
+        cells = {name: plain(self.frame[name].iloc[row]) for name, _ in slot.written if name in self.frame}
         return sum(
-            str(plain(self.frame[name].iloc[row])) == str(v) for name, v in slot.written.items() if name in self.frame
+            str(cells[name] if part is None else part_of(cells[name], part)) == str(v)
+            for (name, part), v in slot.written.items()
+            if name in cells
         )
 
     def _settle_plain(self, slots: list[Slot], rows: list[int]) -> tuple[list[Slot], list[int]]:
@@ -260,7 +263,7 @@ class Finder:
                 plain[slot.source].append(slot)
         done: set[int] = set()
         for source, members in plain.items():
-            here = [r for r in rows if (self.hashes[r], self.labels[r]) == source]
+            here = [r for r in rows if self.state_of(r) == source]
             for slot, row in zip(members, here[keyed:], strict=False):
                 slot.row = row
                 done.add(row)
@@ -274,7 +277,7 @@ class Finder:
         if extra:
             reason = f"{extra + size} rows now look like the row that was decided; then it was {size}. Which of them is meant cannot be told."
             return {slot.text: Place(None, reason, ambiguous=True) for slot in members if slot.keyed}
-        same = [s for s in members if s.row is not None and (self.hashes[s.row], self.labels[s.row]) == s.source]
+        same = [s for s in members if s.row is not None and self.state_of(s.row) == s.source]
         for slot, row in zip(
             sorted(same, key=lambda s: s.place), sorted(s.row for s in same if s.row is not None), strict=True
         ):
@@ -284,6 +287,22 @@ class Finder:
             for slot in members
             if slot.keyed or slot.row is not None
         }
+
+
+def _assign(cost: npt.NDArray[np.float64]) -> list[int]:
+    """Give each row of a cost matrix a column of its own, so that their sum is the least."""
+    if len(cost) == 1:
+        return [int(cost[0].argmin())]
+    from scipy.optimize import linear_sum_assignment
+
+    return [int(column) for column in linear_sum_assignment(cost)[1]]
+
+
+def make_index(columns: Columns, frame: pd.DataFrame) -> RowIndex:
+    """Hash the rows of a frame over the columns of a log; the label's hashes are zero where the frame has no label."""
+    rows = hash_rows(frame, columns.identity)
+    labelled = columns.label is not None and columns.label in frame.columns
+    return RowIndex(rows, hash_rows(frame, [str(columns.label)] if labelled else []))
 
 
 def _neighbour(base: str, label: str, place: int, sizes: dict[str, int], *, sure: bool = True) -> Slot:
@@ -298,6 +317,7 @@ def parse_slot(text: str, row_text: str) -> Slot:
             label = to_hex(add_hashes(from_hex(row_text), from_hex(text), -1))[:LABEL_DIGITS]
             return Slot(text, text, label, 0, {label: 1})
         base, label, counts = text.split(":")
+        from_hex(base)  # refuses what is no hash
         own, *others = counts.split("+")
         place, size = own.split("/")
         sizes = {label: int(size)} | {name: int(count) for name, count in (o.split("*") for o in others)}

@@ -16,7 +16,8 @@ from dcai.base.records import FINGERPRINT, Scalar
 from dcai.base.table import Table, make_table
 from dcai.experiments.overlaps import drop_keys, drop_shared
 from dcai.experiments.splits import Marks, Positions, assign_folds, mark_rows, sort_rows
-from dcai.findings.evidence import Task, infer_task
+from dcai.findings.evidence import Task
+from dcai.findings.labels.tasks import read_task
 from dcai.findings.wording import count
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def prepare_materials(
             "The training data have no column besides label and key. Expected at least one feature column."
         )
     table = _arrange(table)
-    task = infer_task(table.frame[label])
+    task = _read_task(table)
     notes: list[str] = []
     if test is None:
         table, held_out = _hold_out(table, task, random_state, notes)
@@ -212,6 +213,18 @@ class _LabelReader:
 
 
 # ---------------------------------------------------------------- rows
+
+
+def _read_task(table: Table) -> Task:
+    """Say whether the label is a class or a number; what has parts is refused, for no model here learns it."""
+    task = read_task(table, None).task
+    if task in ("multilabel", "token"):
+        what = "sets of classes" if task == "multilabel" else "a tag for each token"
+        raise InputError(
+            f"The label column {table.label!r} holds {what}. compare trains models of one class or one number a row: "
+            "make a column of one class of it, or compare models of your own on log.apply(frame)."
+        )
+    return task
 
 
 def _arrange(table: Table) -> Table:

@@ -17,7 +17,7 @@ import pandas as pd
 from dcai.experiments.materials import Data, Materials, Sample
 from dcai.experiments.models import Remembered, Scorer, explain_failure, seed_model
 from dcai.experiments.splits import Positions, assign_folds, draw_rows
-from dcai.findings.models import SAMPLE_ROWS
+from dcai.findings.labels.models import SAMPLE_ROWS
 from dcai.findings.wording import count
 
 Pair = tuple[str, Data]  # a model's name and the data that it is trained on

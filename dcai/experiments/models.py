@@ -39,7 +39,7 @@ def check_models(models: Any, materials: Materials) -> dict[str, Any]:
                 f"The label {materials.table.label!r} holds measured numbers, for which there are no default models. "
                 "Pass models=, for example {'trees': RandomForestRegressor()}; for classes, turn the numbers into text first."
             )
-        from dcai.findings.models import default_models
+        from dcai.findings.labels.models import default_models
 
         models = default_models(materials.table)
     named = _name_models(models)

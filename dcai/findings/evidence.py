@@ -15,21 +15,27 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.errors import InputError
-from dcai.base.fingerprints import hash_rows
+from dcai.base.identity import number_hashes
 from dcai.base.table import Table
-from dcai.findings import models
-from dcai.findings.classes import Labels, read_labels
-from dcai.findings.noise import Noise, estimate_noise
+from dcai.findings.labels import models
+from dcai.findings.labels.classes import Labels, read_labels
+from dcai.findings.labels.noise import Noise, estimate_noise
 from dcai.findings.progress import Progress, tell_nobody
 
 if TYPE_CHECKING:
-    from dcai.findings.alignment import Aligned
+    from dcai.findings.cells.relations import Relations
+    from dcai.findings.cells.resemblance import Resemblance
+    from dcai.findings.labels.alignment import Aligned
+    from dcai.findings.labels.amounts import Amounts
+    from dcai.findings.labels.multilabel import JudgedSets, Sets
+    from dcai.findings.labels.tasks import Reading
+    from dcai.findings.labels.tokens import JudgedTags, Sentences
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "multilabel", "token"]
 
-TASKS = ("classification", "regression")
+TASKS = ("classification", "regression", "multilabel", "token")
 FEW_NUMBERS = 20  # that many distinct numbers are classes,
 MANY_NUMBERS = 200  # or this many whole ones, if each
 ROWS_A_CLASS = 10  # has this many rows
@@ -37,6 +43,7 @@ NEIGHBOURS = 10
 NEIGHBOUR_ROWS = 20_000  # each row is compared with at most this many
 
 
+NO_CLASS = {"multilabel": "the label is a set of classes", "token": "the label is a tag for each token"}
 # A label column of which more than this share occurs once is no class.
 MOSTLY = 0.5
 
@@ -55,6 +62,8 @@ class Settings:
     probabilities: Any = None
     folds: int = 5
     random_state: int = 0
+    rules: Any = None
+    test: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +90,23 @@ class Evidence:
     @cached_property
     def task(self) -> Task:
         """What the label is: a class or a number."""
+        return self.reading.task
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What the label was taken for, and why."""
+        from dcai.findings.labels.tasks import read_task
+
         if self.table.label is None:
             raise Unmet("there is no label column")
-        return self.settings.task or infer_task(self.table.frame[self.table.label])
+        names = self.settings.features
+        return read_task(self.table, self.settings.task, names if isinstance(names, tuple) else None)
 
     @cached_property
     def labels(self) -> Labels:
         """The given labels as classes."""
         if self.task != "classification" or self.table.label is None:
-            raise Unmet("the label is a number, not a class")
+            raise Unmet(NO_CLASS.get(self.task, "the label is a number, not a class"))
         return self._labels if self._aligned is None else replace(self._labels, names=self._aligned.names)
 
     @cached_property
@@ -101,7 +118,7 @@ class Evidence:
         """The user's own probabilities, in canonical order; None where there are none."""
         if self.settings.probabilities is None:
             return None
-        from dcai.findings.alignment import align_probabilities
+        from dcai.findings.labels.alignment import align_probabilities
 
         # The caller's rows and probabilities are compared as given: that is the order that has to be proven.
         back = np.argsort(self.positions, kind="stable")
@@ -113,16 +130,43 @@ class Evidence:
     @cached_property
     def targets(self) -> Floats:
         """The label column as numbers, NaN where there is none."""
-        from dcai.findings.vectors import to_numbers
+        from dcai.findings.features.vectors import to_numbers
 
         if self.task != "regression" or self.table.label is None:
-            raise Unmet("the label is a class, not a number")
+            raise Unmet(NO_CLASS.get(self.task, "the label is a class, not a number"))
         values = to_numbers(self.table.frame[self.table.label])
         if np.isnan(values).all():
             raise InputError(
                 f"The label column {self.table.label!r} holds no numbers. Expected numbers for task='regression'."
             )
         return values
+
+    @cached_property
+    def sets(self) -> Sets:
+        """The given labels as sets of classes."""
+        from dcai.findings.labels.multilabel import read_sets
+
+        if self.task != "multilabel" or self.table.label is None:
+            raise Unmet("the label is no set of classes")
+        return read_sets(self.table.frame[self.table.label], self.reading.separator, self.table.label)
+
+    @cached_property
+    def sentences(self) -> Sentences:
+        """The given labels as a tag for each token."""
+        from dcai.findings.labels.tokens import read_sentences
+
+        if self.task != "token":
+            raise Unmet("the label is no list of tags")
+        return read_sentences(self)
+
+    @property
+    def known(self) -> Rows:
+        """The rows that have a label, whatever it is."""
+        if self.task == "classification":
+            return self.labels.known
+        if self.task == "regression":
+            return np.flatnonzero(~np.isnan(self.targets))
+        return self.sets.known if self.task == "multilabel" else self.sentences.rows
 
     # ---------------------------------------------------------------- features
 
@@ -135,7 +179,7 @@ class Evidence:
     @cached_property
     def features(self) -> Any:
         """The features as one matrix, dense or sparse, shape (n, d)."""
-        from dcai.findings.vectors import Vectoriser
+        from dcai.findings.features.vectors import Vectoriser
 
         if isinstance(self.settings.features, np.ndarray):
             return self.settings.features[self.positions]
@@ -149,7 +193,7 @@ class Evidence:
     @cached_property
     def texts(self) -> Any:
         """The text columns alone, as a sparse matrix."""
-        from dcai.findings.vectors import Vectoriser
+        from dcai.findings.features.vectors import Vectoriser
 
         roles = {name: role for name, role in self.roles.items() if role == "text"}
         return self.features if roles == self.roles else Vectoriser(roles).fit_transform(self.table.frame)
@@ -157,24 +201,47 @@ class Evidence:
     @cached_property
     def dense(self) -> Floats:
         """The features compressed to a few dense columns, shape (n, d)."""
-        from dcai.findings.vectors import Dense
+        from dcai.findings.features.vectors import Dense
 
         return np.asarray(Dense().fit_transform(self.features), dtype=np.float64)
 
     @cached_property
+    def relations(self) -> Relations:
+        """What the columns settle in each other, and the cells that break it."""
+        from dcai.findings.cells.relations import relate_columns
+
+        return relate_columns(self.table)
+
+    @cached_property
+    def resemblance(self) -> Resemblance:
+        """The pairs of rows that are nearly equal."""
+        from dcai.findings.cells.resemblance import find_resemblance
+
+        return find_resemblance(self.table, self.relations)
+
+    @cached_property
     def copies(self) -> Rows:
         """A number for each row, the same for rows that agree in all columns but label and key, shape (n,)."""
-        return _number_rows(hash_rows(self.table.frame, self.table.features))
+        return number_hashes(self.table.hash_over(self.table.features))
 
     @cached_property
     def twins(self) -> Rows:
+        """A number for each row, the same for rows that no fold may part: alike to a model, or of one group, shape (n,)."""
+        if self.table.groups is None:
+            return self._alike
+        from dcai.findings.labels.grouping import join_groups, number_groups
+
+        return join_groups(self._alike, number_groups(self.table))
+
+    @cached_property
+    def _alike(self) -> Rows:
         """A number for each row, the same for rows that look the same to a model, shape (n,)."""
         given = self.settings.features
         if given is None:
             return self.copies
         if isinstance(given, np.ndarray):
-            return _number_rows(given[self.positions])
-        return _number_rows(hash_rows(self.table.frame, given))
+            return np.asarray(np.unique(given[self.positions], axis=0, return_inverse=True)[1].ravel(), dtype=np.intp)
+        return number_hashes(self.table.hash_over(given))
 
     @cached_property
     def neighbours(self) -> tuple[Floats, Rows]:
@@ -208,7 +275,7 @@ class Evidence:
 
     @cached_property
     def _predicted(self) -> tuple[Floats, str]:
-        from dcai.findings.prediction import predict_classes
+        from dcai.findings.labels.prediction import predict_classes
 
         counts = self.labels.counts
         if counts[counts == 1].sum() > MOSTLY * counts.sum():
@@ -216,7 +283,38 @@ class Evidence:
                 f"most of the {counts.sum():,} labels occur only once ({len(counts):,} classes): the column looks like an identifier or free text. "
                 "Name another label column"
             )
-        return predict_classes(self)
+        found, note = predict_classes(self)
+        if self.table.groups is None:
+            return found, note
+        from dcai.findings.labels.grouping import spare_lone_classes
+
+        return spare_lone_classes(found, self.labels.codes, self.twins), f"{note}; {self.group_note}"
+
+    @property
+    def group_note(self) -> str:
+        """Say how groups were kept together; empty where there are none."""
+        if self.table.groups is None:
+            return ""
+        from dcai.findings.labels.grouping import describe_groups, number_groups
+
+        known = self.labels.codes if self.task == "classification" else np.full(len(self.table), -1, dtype=np.intp)
+        if self.task != "classification":
+            known[self.known] = 0
+        return describe_groups(known, number_groups(self.table), self.table.groups)
+
+    @cached_property
+    def judged_sets(self) -> JudgedSets:
+        """What the model says of each row's set of classes."""
+        from dcai.findings.labels.multilabel import judge_sets
+
+        return judge_sets(self)
+
+    @cached_property
+    def judged_tags(self) -> JudgedTags:
+        """What the model says of each token's tag."""
+        from dcai.findings.labels.tokens import judge_tags
+
+        return judge_tags(self)
 
     @cached_property
     def noise(self) -> Noise:
@@ -226,21 +324,21 @@ class Evidence:
     @cached_property
     def predictions(self) -> Floats:
         """Out-of-sample predictions of a label that is a number, shape (n,)."""
-        from dcai.findings.prediction import predict_numbers
+        return self.amounts.predicted
 
-        return predict_numbers(self)
+    @cached_property
+    def amounts(self) -> Amounts:
+        """What the model says of each label that is a number."""
+        from dcai.findings.labels.amounts import judge_amounts
 
-
-def _number_rows(values: npt.NDArray[Any]) -> Rows:
-    return np.asarray(np.unique(values, axis=0, return_inverse=True)[1].ravel(), dtype=np.intp)
+        return judge_amounts(self)
 
 
 def make_evidence(table: Table, settings: Settings, progress: Progress) -> Evidence:
     """Sort a table into canonical order."""
     keys = np.column_stack([table.row_hashes, table.label_hashes])
     order = np.lexsort(keys.T[::-1])
-    ordered = Table(table.frame.iloc[order], table.label, table.key, table.hidden)
-    return Evidence(ordered, order, settings, progress)
+    return Evidence(table.take(order), order, settings, progress)
 
 
 def infer_task(column: pd.Series[Any]) -> Task:
@@ -249,6 +347,8 @@ def infer_task(column: pd.Series[Any]) -> Task:
     Text, booleans and categories are classes. Numbers are, when there are few of them, or when they are whole and
     each has several rows.
     """
+    if pd.api.types.is_complex_dtype(column.dtype):
+        return "classification"
     if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
         cells = column.dropna()
         if column.dtype != object or not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in cells):

@@ -13,13 +13,13 @@ import pandas as pd
 import xxhash
 
 from dcai.base.display import show_share
-from dcai.base.errors import DcaiError, shorten
+from dcai.base.errors import DcaiError, InputError, shorten
 from dcai.base.records import CheckStatus
 from dcai.base.table import Table
 from dcai.findings.detectors import Detector, is_ours
 from dcai.findings.evidence import Evidence, Settings, Unmet, make_evidence
-from dcai.findings.noise import Noise
-from dcai.findings.prediction import check_model
+from dcai.findings.labels.noise import Noise
+from dcai.findings.labels.prediction import check_model
 from dcai.findings.progress import Progress
 from dcai.findings.report import Audit, ErrorEstimate
 from dcai.findings.shape import COLUMNS, FOUND, NOTE
@@ -56,6 +56,7 @@ def run_detectors(
         findings=findings,
         scores=pd.DataFrame(scores, index=shown.frame.index),
         checks=pd.DataFrame(checks, columns=["detector", "status", "reason", "rows", "findings", "seconds"]),
+        reading=None if shown.label is None else evidence.reading,
         settings=settings,
         detectors=detectors,
         **collected,
@@ -66,30 +67,57 @@ def _check_label(evidence: Evidence) -> None:
     """Refuse a label or a model that cannot be used, before any work starts."""
     if evidence.table.label is None:
         return
-    _ = evidence.labels if evidence.task == "classification" else evidence.targets
+    kinds = {"classification": "labels", "regression": "targets", "multilabel": "sets", "token": "sentences"}
+    getattr(evidence, kinds[evidence.task])
+    if evidence.task == "regression" and evidence.settings.probabilities is not None:
+        raise InputError(
+            f"There are probabilities of classes, but the label column {evidence.table.label!r} is read as a number. "
+            "Give task='classification' where its numbers are classes, or leave the probabilities out."
+        )
+    if evidence.table.hidden:
+        _check_votes(evidence)
     if evidence.settings.model is not None:
         check_model(evidence.settings.model, evidence.task)
+
+
+def _check_votes(evidence: Evidence) -> None:
+    """Refuse annotators whose votes cannot be weighed: it would be found out after the models were trained."""
+    from dcai.findings.labels.consensus import read_votes
+
+    if evidence.task != "classification":
+        raise InputError(
+            f"There are annotators, but the label column {evidence.table.label!r} is audited with task={evidence.task!r}, and votes are weighed "
+            "for one class a row only. Give task='classification' where it holds classes, or leave the annotators out."
+        )
+    read_votes(evidence, evidence.table.hidden)
 
 
 def _collect(shown: Table, evidence: Evidence, back: npt.NDArray[np.intp], check: dict[str, object]) -> dict[str, Any]:
     """Collect what stands beside the findings about labels; a note about the annotators goes to their check."""
     index = shown.frame.index
+    if evidence.task in ("multilabel", "token"):
+        from dcai.findings.labels.part_findings import collect_parts
+
+        return collect_parts(evidence, back, index)
     if evidence.task == "regression":
         return {"predictions": pd.Series(evidence.predictions[back], index=index, name=shown.label)}
-    from dcai.findings.consensus import find_consensus
+    from dcai.findings.labels.consensus import find_consensus
+    from dcai.findings.labels.estimates import estimate_errors
 
     noise = evidence.noise
-    consensus = None
+    consensus = annotators = None
     if shown.hidden:
-        found, note = find_consensus(evidence, shown.hidden)
-        consensus = found.iloc[back].set_axis(index)
-        check["reason"] = "; ".join(filter(None, [str(check["reason"]), note]))
+        found = find_consensus(evidence, shown.hidden)
+        consensus, annotators = found.rows.iloc[back].set_axis(index), found.people
+        check["reason"] = "; ".join(filter(None, [str(check["reason"]), found.note]))
+    counted = estimate_errors(evidence.probabilities, evidence.labels.codes, noise.doubt, weak=noise.weak)
     columns = pd.Index(list(evidence.labels.names), dtype=object)
     return {
         "probabilities": pd.DataFrame(evidence.probabilities[back], index=index, columns=columns),
-        "expected_errors": ErrorEstimate(noise.estimate, noise.low, noise.high),
+        "expected_errors": ErrorEstimate(*counted),
         "caution": _caution(noise),
         "consensus": consensus,
+        "annotators": annotators,
     }
 
 
@@ -148,7 +176,7 @@ def _score(detector: Detector, evidence: Evidence) -> npt.NDArray[np.float32] | 
 def _count_rows(detector: Detector, evidence: Evidence) -> int:
     if detector.name != "labels" or evidence.table.label is None:
         return len(evidence.table)
-    return len(evidence.labels.known) if evidence.task == "classification" else int((~np.isnan(evidence.targets)).sum())
+    return len(evidence.known)
 
 
 def _check_shape(detector: Detector, found: Any, evidence: Evidence) -> pd.DataFrame:
@@ -184,7 +212,11 @@ def finish_findings(table: Table, parts: list[pd.DataFrame], positions: npt.NDAr
 
 def name_findings(table: Table, found: pd.DataFrame) -> pd.DataFrame:
     """Add keys and ids; of several findings with the same id, the worst stays."""
-    keys = table.keys if (found["row"] >= 0).any() or found["peers"].map(bool).any() else []
+    named_rows = {int(r) for r in found["row"] if r >= 0} | {
+        p for row, its in zip(found["row"], found["peers"], strict=True) if row < 0 for p in its
+    }
+    rows = sorted(named_rows)
+    keys = dict(zip(rows, table.keys_of(rows), strict=True))
     found["key"] = pd.Series([keys[r] if r >= 0 else None for r in found["row"]], dtype=object, index=found.index)
     named = zip(found["detector"], found["key"], found["part"], found["column"], found["given"], strict=True)
     # A finding about a column or the table has no row to tell it apart: what it says, and of which rows, does.

@@ -31,6 +31,8 @@ COLUMNS = (
 )
 FOUND = ("row", "part", "column", "doubt", "given", "suggested", "confidence", "reason", "peers")
 NOTE = "note"
+# The detectors that judge the order of the rows: what they find is no part of what the data are, whatever its order.
+ORDERED = ("non_iid",)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ _OTHER_CHECKS = {
     "personal_data": "personal data",
 }
 _EXCERPT_CELL = 80
+_WHOLE = 20
 
 
 def describe(audit: Audit) -> str:
@@ -64,8 +65,8 @@ def describe_errors(audit: Audit) -> str:
     if expected is None:
         return ""
     return (
-        f"About {count(round(expected.estimate), 'label')} may be wrong ({expected.low:,.0f} to {expected.high:,.0f}: "
-        "a range that rests on assumptions about the model, no confidence interval)"
+        f"About {count(round(expected.estimate), 'label')} may be wrong ({expected.low:,.0f} to {expected.high:,.0f}, "
+        "unless the model has learnt the errors)"
     )
 
 
@@ -83,15 +84,27 @@ def to_html(audit: Audit, worst: int = _SHOWN) -> str:
     lines += f"<p>{errors}.</p>" if errors else ""
     lines += f'<p class="warn">{escape(audit.caution, 400)}</p>' if audit.caution else ""
     return to_block(
-        title, lines, _show_gaps(audit), _show_counts(audit), _show_limits(audit), _show_worst(audit, worst)
+        title,
+        lines,
+        _show_gaps(audit),
+        _show_counts(audit),
+        _show_limits(audit),
+        _show_whole(audit),
+        _show_worst(audit, worst),
     )
 
 
 def pick_worst(audit: Audit, number: int) -> pd.DataFrame:
-    """Pick the worst findings, one of each kind (detector, column, given and suggested value) before a second of any."""
-    kinds = [audit.findings[c].map(str) for c in ("detector", "column", "given", "suggested")]
-    turn = audit.findings.groupby(kinds, sort=False).cumcount().to_numpy()
-    return audit.findings.iloc[np.argsort(turn, kind="stable")[:number]]
+    """Pick the worst findings about cells and rows, one of each kind (detector, column, given and suggested value) before a second of any."""
+    found = audit.findings[audit.findings["row"] >= 0]
+    kinds = [found[c].map(str) for c in ("detector", "column", "given", "suggested")]
+    turn = found.groupby(kinds, sort=False).cumcount().to_numpy()
+    return found.iloc[np.argsort(turn, kind="stable")[:number]]
+
+
+def pick_whole(audit: Audit) -> pd.DataFrame:
+    """Pick the findings about columns, groups and the table as a whole: few, and each of another kind."""
+    return audit.findings[audit.findings["row"] < 0].head(_WHOLE)
 
 
 def records_of(frame: pd.DataFrame) -> list[Any]:
@@ -111,7 +124,8 @@ def _show_gaps(audit: Audit) -> str:
 
 
 def _show_limits(audit: Audit) -> str:
-    return f'<p class="muted">{escape(describe_limits(audit), 400)}</p>'
+    limits = describe_limits(audit)
+    return f'<p class="muted">{escape(limits, 400)}</p>' if limits else ""
 
 
 def _show_counts(audit: Audit) -> str:
@@ -141,13 +155,33 @@ def _show_counts(audit: Audit) -> str:
     )
 
 
+def _show_whole(audit: Audit) -> str:
+    """Show what was found about columns, groups and the table, whole sentences: each asks for a thought of its own."""
+    found = pick_whole(audit)
+    if not len(found):
+        return ""
+    rows = [
+        {
+            "about": "the table" if f.column is None else f.column,
+            "doubt": f"{f.doubt:.2f}",
+            "check": f.detector,
+            "reason": f.reason,
+        }
+        for f in records_of(found)
+    ]
+    more = int((audit.findings["row"] < 0).sum()) - len(found)
+    rest = f'<p class="muted">And {more:,} more: all are in <code>audit.findings</code>.</p>' if more > 0 else ""
+    table = to_table(rows, ["about", "doubt", "check", "reason"], numbers=["doubt"], limit=_REASON)
+    return f"<p>About columns, groups and the table as a whole:</p>{table}{rest}"
+
+
 def _show_worst(audit: Audit, worst: int) -> str:
     first = pick_worst(audit, worst)
     if not len(first):
         return ""
     rows = [
         {
-            "row": "" if f.row < 0 else f.row,
+            "row": f.row if f.part is None else f"{f.row}, part {f.part}",
             "column": f.column,
             "given": f.given,
             "suggested": f.suggested,
@@ -158,7 +192,7 @@ def _show_worst(audit: Audit, worst: int) -> str:
         }
         for f in records_of(first)
     ]
-    more = len(audit.findings) - len(first)
+    more = int((audit.findings["row"] >= 0).sum()) - len(first)
     rest = f'<p class="muted">And {more:,} more: all are in <code>audit.findings</code>.</p>' if more > 0 else ""
     table = to_table(
         rows, ["row", "column", "given", "suggested", "doubt", "check", "reason", "the row"], numbers=["row", "doubt"]
@@ -168,8 +202,6 @@ def _show_worst(audit: Audit, worst: int) -> str:
 
 def _excerpt(audit: Audit, row: int) -> str:
     """Show what a person may recognise a row by: its key, and the beginning of its texts."""
-    if row < 0:
-        return ""
     table = audit.table
     words = [c for c in table.features if table.kinds[c] in ("text", "category")][:_EXCERPT_CELLS]
     cells = [table.cell(row, c) for c in [*table.key, *words]]
@@ -188,10 +220,15 @@ def to_text(audit: Audit, worst: int = _SHOWN) -> str:
         result = f"{counts.get(check.detector, 0):>8,}" if check.status == "ran" else f"{check.status:>8}"
         lines.append(f"  {check.detector:<{width}} {result}  {_flat(check.reason, _REASON)}".rstrip())
     lines += [limits] if (limits := describe_limits(audit)) else []
-    if len(audit.findings):
+    whole = pick_whole(audit)
+    lines += ["About columns, groups and the table as a whole:"] if len(whole) else []
+    for f in records_of(whole):
+        about = "table" if f.column is None else _flat(f.column, 40)
+        lines.append(f"  {f.doubt:.2f} {f.detector}  {about}: {_flat(f.reason, 400)}")
+    if (audit.findings["row"] >= 0).any():
         lines.append("The worst:")
     for f in records_of(pick_worst(audit, worst)):
-        where = "table" if f.row < 0 else f"row {f.row}"
+        where = f"row {f.row}" if f.part is None else f"row {f.row}, part {f.part}"
         place = f"{where}, {_flat(f.column, 40)}" if f.column is not None else where
         change = f"{_flat(f.given, 40)} -> {_flat(f.suggested, 40)}  " if f.suggested is not None else ""
         lines.append(f"  {f.doubt:.2f} {f.detector}  {place}: {change}{_flat(f.reason, 160)}")

@@ -47,3 +47,18 @@ def say_left_out(what: str, left: Mapping[str, Sequence[str]]) -> list[str]:
         f"{count(len(names), 'column', ('was', 'were'))} not searched for {what} ({why}): {name_some(names)}"
         for why, names in left.items()
     ]
+
+
+def count_unlabelled(rows: int, what: str = "label") -> list[str]:
+    """Say how many rows were not judged for want of a label; nothing where there are none.
+
+    Examples
+    --------
+    >>> count_unlabelled(1), count_unlabelled(0)
+    (['1 row has no label and was not judged'], [])
+    """
+    return (
+        [f"{count(rows, 'row', ('has', 'have'))} no {what} and {'was' if rows == 1 else 'were'} not judged"]
+        if rows
+        else []
+    )

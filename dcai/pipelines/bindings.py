@@ -52,13 +52,13 @@ def changed_names(tree: ast.Module) -> set[str]:
     """Return the names that a cell changes after their last plain assignment: what that assigned is not what ran."""
     changed: set[str] = set()
     for statement in tree.body:
-        changed = (changed | set(_touched(statement))) - {
+        changed = (changed | set(touched_names(statement))) - {
             a.name for a in _assigned_by(statement) if a.value is not None
         }
     return changed
 
 
-def _touched(node: ast.AST) -> Iterator[str]:
+def touched_names(node: ast.AST) -> Iterator[str]:
     """Yield the names that a statement may bind, delete or change a part of, in the scope of its cell."""
     if isinstance(node, _SCOPES):
         yield node.name
@@ -76,7 +76,7 @@ def _touched(node: ast.AST) -> Iterator[str]:
         yield from _root_name(node)
     children = [node.iter, *node.ifs] if isinstance(node, ast.comprehension) else ast.iter_child_nodes(node)
     for child in children:
-        yield from _touched(child)
+        yield from touched_names(child)
 
 
 def _root_name(node: ast.expr) -> Iterator[str]:

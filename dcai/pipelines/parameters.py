@@ -16,13 +16,12 @@ from dcai.pipelines import schemas
 from dcai.pipelines.bindings import Assignment, assignments, changed_names, loaded_names
 from dcai.pipelines.documents import INJECTED, PARAMETERS, is_python, is_tagged, parse_cell, read_notebook
 from dcai.pipelines.names import suggest_name
+from dcai.pipelines.remarks import CHANGED, remark_on, why_not_settable
 
 __all__ = ["defaults_of", "find_in", "find_parameters", "normalise", "parse_value", "schema_object", "validate"]
 
 # A cell is a candidate when at least half of its statements give names to plain data.
 _LEAST_LITERAL_SHARE = 0.5
-# Ends the source of a default that another statement of its cell changes, so that it is not what runs.
-_CHANGED = "  # changed again in its cell"
 _NEVER_PARAMETERS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.With, ast.Try)
 
 
@@ -58,7 +57,7 @@ def find_in(notebook: Any, where: str) -> NotebookParameters:
     if not is_python(notebook):
         problem = "Parameters can be found in Python notebooks only; this one names another language."
         return NotebookParameters(where, name, None, False, [], [problem])  # noqa: FBT003 (fields in their order)
-    trees = _parse_cells(notebook)
+    trees = parse_cells(notebook)
     marked = [i for i, c in enumerate(notebook.cells) if c.cell_type == "code" and is_tagged(c, PARAMETERS)]
     cell = marked[0] if marked else _best_cell(trees)
     problems = (
@@ -76,11 +75,12 @@ def find_in(notebook: Any, where: str) -> NotebookParameters:
         return NotebookParameters(where, name, cell, True, [], problems)  # noqa: FBT003 (fields in their order)
     tree, text = trees[cell]
     parameters = _parameters(tree, text)
-    problems += _look_over(parameters, trees, cell)
+    problems += [p.message for p in remark_on(parameters, trees, cell)]
     return NotebookParameters(where, name, cell, bool(marked), parameters, problems)
 
 
-def _parse_cells(notebook: Any) -> dict[int, tuple[ast.Module, str]]:
+def parse_cells(notebook: Any) -> dict[int, tuple[ast.Module, str]]:
+    """Parse the code cells that are Python, by their index; what papermill injected is left out."""
     cells = [(i, c) for i, c in enumerate(notebook.cells) if c.cell_type == "code" and not is_tagged(c, INJECTED)]
     parsed = {i: parse_cell(c.source) for i, c in cells}
     return {i: p for i, p in parsed.items() if p is not None}
@@ -136,7 +136,7 @@ def _parameter(one: Assignment, comment: str, *, changed: bool) -> Parameter:
     help_text = comment or schema.get("description", "")
     if help_text:
         schema["description"] = help_text
-    source = "" if one.value is None else ast.unparse(one.value) + (_CHANGED if changed else "")
+    source = "" if one.value is None else ast.unparse(one.value) + (CHANGED if changed else "")
     settable = is_data or one.annotation is not None
     return Parameter(one.name, schema, settable, source, help_text)
 
@@ -151,47 +151,6 @@ def _trailing_comments(text: str) -> dict[int, str]:
     except (tokenize.TokenError, SyntaxError):
         pass  # the cell parses, yet its tail does not tokenize: comments read so far are kept
     return comments
-
-
-def _look_over(parameters: list[Parameter], trees: Mapping[int, tuple[ast.Module, str]], cell: int) -> list[str]:
-    """Say what a person should know about each parameter before relying on it."""
-    problems = []
-    own = {p.name for p in parameters}
-    after = {i: tree for i, (tree, _) in sorted(trees.items()) if i > cell}
-    read = set().union(*map(loaded_names, after.values()))
-    for one in parameters:
-        if not one.settable:
-            problems.append(
-                f"{one.name!r} {why_not_settable(one)}, so it cannot be set. Annotate it to make it settable."
-            )
-        elif one.source.endswith(_CHANGED):
-            problems.append(f"{one.name!r} is changed again in its cell, so its default is not known.")
-        if one.source and (own & loaded_names(ast.parse(one.source, mode="eval"))):
-            problems.append(
-                f"{one.name!r} is derived from other parameters before they are set. Move it to a later cell."
-            )
-        elif one.name not in read:
-            problems.append(f"{one.name!r} is never read after its cell, so setting it changes nothing.")
-        elif over := _overwritten(one.name, after):
-            problems.append(f"{one.name!r} is overwritten in cell {over + 1} before it is read.")
-    return problems
-
-
-def why_not_settable(one: Parameter) -> str:
-    """Say what keeps a parameter without an annotation from being set."""
-    is_data, value = schemas.default_of(ast.parse(one.source, mode="eval").body)
-    if not is_data or schemas.is_json(schemas.to_plain({}, value)):
-        return f"is computed ({one.source})"
-    return f"has a default that JSON cannot hold ({one.source}; use text, numbers, lists, and mappings whose keys are text)"
-
-
-def _overwritten(name: str, after: Mapping[int, ast.Module]) -> int | None:
-    for index, tree in after.items():
-        if any(a.name == name for a in assignments(tree)) and name not in loaded_names(tree):
-            return index
-        if name in loaded_names(tree):
-            return None
-    return None
 
 
 # ---------------------------------------------------------------- values

@@ -19,6 +19,7 @@ from dcai.pipelines.journal import EXIT_CODES, Journal, Tally
 from dcai.pipelines.manifest import MANIFEST, PIPELINE_NOTEBOOK
 from dcai.pipelines.names import find_root, relative_to_root, require_inside, require_name, suggest_name
 from dcai.pipelines.notebook import RUN_FOLDER
+from dcai.pipelines.remarks import why_not_settable
 from dcai.pipelines.signals import watch_signals
 
 __all__ = ["Pipeline", "list_pipelines", "load_pipeline", "promote"]
@@ -195,7 +196,7 @@ def _offered(found: NotebookParameters, wanted: Mapping[str, Any] | Iterable[str
         if name not in known:
             raise InputError.unknown_name("parameter", name, known)
         if not known[name].settable:
-            raise InputError(f"The parameter {name!r} {params.why_not_settable(known[name])}. Annotate it.")
+            raise InputError(f"The parameter {name!r} {why_not_settable(known[name])}. Annotate it.")
     if values:
         problems = [p for p in params.validate(found, values) if "has no default" not in p]
         if problems:

@@ -19,6 +19,7 @@ COMMANDS = {
     "apply": ("dcai.shells.cli_fix", "Write a corrected copy of a file."),
     "check": ("dcai.shells.cli_fix", "Hold the corrections of a log against a file."),
     "compare": ("dcai.shells.cli_prove", "Raw against corrected data on the same held-out rows."),
+    "lint": ("dcai.shells.cli_lint", "Read a notebook for what would make its runs differ from what its author saw."),
     "promote": ("dcai.shells.cli_promote", "Make a notebook a pipeline in git."),
     "run": ("dcai.shells.cli_promote", "Run a pipeline or a notebook headlessly, and record the truth."),
     "runs": ("dcai.shells.cli_promote", "List runs, newest first."),

@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 ENDINGS = (".jsonl", ".csv", ".parquet", ".html")
 ABOVE_LIMIT = 3
 AS_JSON = ("key", "given", "suggested")
+WORST = 200  # so many findings stand in the summary; a file holds them all
 
 
 @click.command("audit")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--label", help="The column that holds the label.")
 @click.option("--key", multiple=True, help="A column that identifies a row; may be given several times.")
+@click.option("--groups", help="A column whose rows belong together and are never split over folds.")
+@click.option("--rule", "rules", multiple=True, help='What must hold, such as "age >= 0"; may be given several times.')
+@click.option("--test", type=click.Path(path_type=Path), help="A second file: report rows that stand in both.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write the findings: .jsonl, .csv, .parquet or .html."
 )
@@ -33,11 +37,14 @@ AS_JSON = ("key", "given", "suggested")
     type=click.IntRange(min=0),
     help="Exit with 3 when there are more findings than this, or a check failed.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary and the worst findings as JSON.")
 def audit(  # noqa: PLR0917 (click passes options by name)
     file: Path,
     label: str | None,
     key: tuple[str, ...],
+    groups: str | None,
+    rules: tuple[str, ...],
+    test: Path | None,
     output: Path | None,
     log: Path | None,
     fail_above: int | None,
@@ -49,7 +56,7 @@ def audit(  # noqa: PLR0917 (click passes options by name)
     from dcai.findings.summary import to_text
 
     decided = None if log is None else _read_log(log)
-    found = report.audit(file, label, key=list(key) or None)
+    found = report.audit(file, label, key=list(key) or None, groups=groups, rules=list(rules) or None, test=test)
     if decided is not None:
         found = found.without(decided)
     if output is not None:
@@ -145,14 +152,20 @@ def _dump(value: object) -> str:
 
 
 def _to_json(found: Audit) -> str:
+    from dcai.findings.summary import describe_limits
+
     expected = found.expected_errors
     return _dump(
         {
             "rows": len(found.table),
+            "label": found.label,
             "findings": len(found),
             "detectors": {str(k): int(v) for k, v in found.findings["detector"].value_counts().items()},
             "checks": found.checks.to_dict("records"),
             "expected_errors": None if expected is None else expected._asdict(),
+            "caution": found.caution,
+            "limits": describe_limits(found),
+            "worst": [_plain(record) for record in found.findings.head(WORST).to_dict("records")],
             "hash": found.hash,
         }
     )

@@ -22,7 +22,7 @@ from dcai.base.display import to_block, to_table
 from dcai.base.errors import DcaiError, InputError, MissingError
 from dcai.base.fingerprints import plain
 from dcai.base.records import Answer, Correction, Decision, Progress, Reply, Request, Scalar
-from dcai.corrections.cards import TEXT_LIMIT
+from dcai.corrections.cards import TEXT_LIMIT, add_nearest
 from dcai.corrections.log import CorrectionLog
 from dcai.corrections.session import Audited, Review
 
@@ -188,6 +188,7 @@ class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is u
             asks: dict[str, Callable[[Request], Reply]] = {
                 "page": self._page,
                 "card": lambda r: self._card(r, r.finding),
+                "near": self._near,
                 "next": self._next,
                 "draw": self._draw,
             }
@@ -202,6 +203,13 @@ class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is u
     def _card(self, request: Request, finding: str) -> Reply:
         card = self.session.card(finding)
         return Reply(request.seq, self._positions[finding], card=card)
+
+    def _near(self, request: Request) -> Reply:
+        """Put the rows most like it beside a card; a blind review shows them once it is decided."""
+        card = self.session.card(request.finding)
+        hidden = self.session.blind and card.decided is None
+        shown = card if hidden else add_nearest(card, self.session.audit)
+        return Reply(request.seq, self._positions[request.finding], card=shown)
 
     def _next(self, request: Request) -> Reply:
         """Find the next open finding from `start` on, round the end of the queue; none is a reply without `start`."""

@@ -80,6 +80,7 @@ export interface ClassChoice {
   name: Scalar;
   probability: number | null;
   meaning?: string;
+  given?: boolean;
 }
 
 export interface Cell {
@@ -89,10 +90,18 @@ export interface Cell {
   cut: boolean;
 }
 
+export interface Sentence {
+  tokens: string[];
+  tags: Scalar[];
+  at: number;
+  cut: boolean;
+}
+
 export interface ShownRow {
   row: number;
   label: Scalar;
   cells: Cell[];
+  how?: string;
 }
 
 export interface Group {
@@ -113,11 +122,13 @@ export interface Card {
   note: string;
   group: Group | null;
   label?: Scalar;
+  several?: boolean;
+  sentence?: Sentence | null;
 }
 
 export interface Request {
   seq: number;
-  ask: 'page' | 'card' | 'next' | 'draw';
+  ask: 'page' | 'card' | 'near' | 'next' | 'draw';
   start?: number;
   count?: number;
   finding?: string;
@@ -139,6 +150,19 @@ export interface Parameter {
   settable: boolean;
   source: string;
   help?: string;
+}
+
+export interface Problem {
+  code: string;
+  cell: number | null;
+  line: number | null;
+  message: string;
+}
+
+export interface Lint {
+  notebook: string;
+  parameters: Parameter[];
+  problems: Problem[];
 }
 
 export interface NotebookParameters {

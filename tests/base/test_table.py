@@ -82,7 +82,8 @@ def test_plain_scalars() -> None:
     assert plain(np.float64("inf")) == "inf"
     assert isinstance(plain(np.int64(3)), int)
     assert plain(b"abc") == plain(bytearray(b"abc"))
-    assert str(plain(np.arange(3))).startswith("array:")
+    assert str(plain(np.arange(3.0))).startswith("array:")
+    assert plain(np.arange(3)) == plain([0, 1, 2]) == plain((0, 1, 2)) == "[0, 1, 2]"
     assert plain(decimal.Decimal("1.10")) == "1.10"
 
 

@@ -1,57 +1,154 @@
-"""Measure how many planted label errors `audit` finds, on tables that scikit-learn carries, and what that costs.
+"""Measure what `audit` finds beside cleanlab, skrub and simple baselines, on the same data and in the same run.
 
-Run: python tests/benchmarks/bench_findings.py [share of wrong labels ...]. It takes a few seconds for each line.
-Precision and recall are those of the flagged rows, AP that of the ranking; `pairs` confuses each class with its
-next one, as people do, `uniform` with any.
+    python tests/benchmarks/bench_findings.py [--data FOLDER] [NAME ...]
+
+Data that packages carry, with errors planted, are always there. Real sets are read from FOLDER (default
+``../shared/bench`` beside the checkout) where it exists: ``labels/*/{data,annotators}.parquet`` and
+``tables/*/{dirty,clean}.csv``.
+NAME picks sets by a part of their names.
+
+Each measurement is a process of its own on one thread. `F1` is that of the flagged rows or cells, `AP` that of the
+ranking, `lift100` how many times more errors the first 100 rows hold than any 100; `safe` counts the repairs offered
+for acceptance and how many are right; `right` is the share of rows whose consensus is the true class. CPU seconds and
+peak memory are those of the whole process but for its imports: for cleanlab with every model that it was picked from.
 """
 
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
 import sys
 import time
+import warnings
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+import numpy.typing as npt
+from peers import METHODS, NotInstalled
+from sets import CellSet, LabelSet, list_sets
 from sklearn.metrics import average_precision_score
 
-from dcai.findings.report import audit
-
-TABLES = {"iris": load_iris, "wine": load_wine, "breast_cancer": load_breast_cancer, "digits": load_digits}
-
-
-def plant_errors(truth, share, kind, random):
-    classes = int(truth.max()) + 1
-    rows = random.choice(len(truth), round(share * len(truth)), replace=False)
-    step = 1 if kind == "pairs" else random.integers(1, classes, len(rows))
-    given = truth.copy()
-    given[rows] = (given[rows] + step) % classes
-    return given
+DATA = Path(__file__).resolve().parents[3] / "shared" / "bench"
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1")
+COLUMNS = {
+    "labels": ("precision", "recall", "F1", "AP", "lift100"),
+    "crowd": ("right",),
+    "cells": ("precision", "recall", "F1", "AP", "safe", "right"),
+}
 
 
-def measure(name, share, kind):
-    data = TABLES[name](as_frame=True)
-    truth = data.target.to_numpy()
-    given = plant_errors(truth, share, kind, np.random.default_rng(0))
-    wrong = given != truth
+def score_flags(
+    flagged: npt.NDArray[np.bool_], doubt: npt.NDArray[np.float64], wrong: npt.NDArray[np.bool_]
+) -> dict[str, float]:
+    """Score flags and a ranking against what is wrong."""
+    hit = int((flagged & wrong).sum())
+    precision, recall = hit / max(int(flagged.sum()), 1), hit / max(int(wrong.sum()), 1)
+    first = np.argsort(-doubt, kind="stable")[:100]
+    return {
+        "precision": precision,
+        "recall": recall,
+        "F1": 2 * precision * recall / max(precision + recall, 1e-12),
+        "AP": float(average_precision_score(wrong, doubt)),
+        "lift100": float(wrong[first].mean() / max(wrong.mean(), 1e-12)),
+    }
+
+
+def score_labels(data: LabelSet, answer: Any) -> dict[str, float]:
+    """Score the rows whose truth is known."""
+    flagged, doubt = answer
+    return score_flags(flagged[data.known], doubt[data.known], data.wrong[data.known])
+
+
+def score_crowd(data: LabelSet, answer: Any) -> dict[str, float]:
+    """Score a consensus by the share of rows for which it is the truth."""
+    assert data.truth is not None
+    pairs = zip(answer[data.known], data.truth[data.known], strict=True)
+    return {"right": float(np.mean([_same(a, b) for a, b in pairs]))}
+
+
+def _same(one: Any, other: Any) -> bool:
+    return str(one) == str(other) or (isinstance(one, float) and one == other)
+
+
+def score_cells(data: CellSet, answer: Any) -> dict[str, float]:
+    """Score cells, and the repairs that are offered for acceptance."""
+    flagged, doubt, repairs = answer
+    wrong = data.dirty.to_numpy() != data.clean.to_numpy()
+    right = sum(data.clean.iat[at] == value for at, value in repairs.items())
+    scores = score_flags(flagged.ravel(), doubt.ravel(), wrong.ravel())
+    return scores | {"safe": len(repairs), "right": right / len(repairs) if repairs else float("nan")}
+
+
+SCORES = {"labels": score_labels, "crowd": score_crowd, "cells": score_cells}
+
+
+def measure(kind: str, make: Any, method: str) -> dict[str, Any]:
+    """Run one method on one set in this process."""
+    data = make()
+    warnings.simplefilter("ignore")  # the peers' own advice to their users
     start = time.process_time()
-    found = audit(data.data.assign(label=given), "label", progress=False)
-    seconds = time.process_time() - start
-    flagged = np.zeros(len(truth), dtype=bool)
-    flagged[found.by("labels").findings["row"]] = True
-    hits = int((flagged & wrong).sum())
-    expected = found.expected_errors
-    print(
-        f"{name:<14}{kind:<9}{wrong.mean():>6.3f}{flagged.mean():>9.3f}{hits / max(flagged.sum(), 1):>11.2f}{hits / wrong.sum():>8.2f}"
-        f"{average_precision_score(wrong, found.scores['labels']):>7.2f}"
-        f"{expected.low:>8.0f} < {expected.estimate:>4.0f} < {expected.high:>4.0f} ({wrong.sum():>3} planted){seconds:>7.1f} s"
-    )
+    try:
+        answer = METHODS[kind][method](data)
+    except NotInstalled as error:
+        return {"said": str(error)}
+    scores: dict[str, Any] = SCORES[kind](data, answer)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return scores | {"CPU s": time.process_time() - start, "peak MB": peak}
 
 
-def main(shares):
-    print("table         noise     wrong  flagged  precision  recall     AP  expected errors")
-    for share in shares:
-        for kind in ("uniform", "pairs"):
-            for name in TABLES:
-                measure(name, share, kind)
+def run_apart(name: str, method: str, data: Path | None) -> dict[str, Any]:
+    """Run one measurement in a process of its own."""
+    command = [sys.executable, __file__, "--one", name, method, *([] if data is None else ["--data", str(data)])]
+    done = subprocess.run(command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        return {"said": f"failed: {lines[-1] if lines else done.returncode}"}
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def show(kind: str, name: str, method: str, scores: dict[str, Any]) -> str:
+    """Write one line of the table."""
+    head = f"{name:<30}{method:<13}"
+    if "said" in scores:
+        return f"{head}{scores['said']}"
+    cells = [f"{scores[c]:>10.0f}" if c == "safe" else f"{scores[c]:>10.3f}" for c in COLUMNS[kind]]
+    return f"{head}{''.join(cells)}{scores['CPU s']:>10.1f}{scores['peak MB']:>10.0f}"
+
+
+def main() -> None:
+    """Print the table, one kind of data after the other."""
+    ask = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    ask.add_argument("--data", type=Path, default=DATA, help="a folder of real sets (default: %(default)s)")
+    ask.add_argument("--one", nargs=2, metavar=("SET", "METHOD"), help=argparse.SUPPRESS)
+    ask.add_argument("names", nargs="*", help="parts of the names of sets; all without")
+    options = ask.parse_args()
+    folder = options.data if (options.data / "labels").is_dir() or (options.data / "tables").is_dir() else None
+    sets = list_sets(folder)
+    if options.one:
+        name, method = options.one
+        print(json.dumps(measure(*sets[name], method)))
+        return
+    if folder is None:
+        print(
+            f"There are no real sets in {options.data}: only those that packages carry are measured (--data names another folder)."
+        )
+    for kind, columns in COLUMNS.items():
+        chosen = [
+            n
+            for n, (its, _) in sets.items()
+            if its == kind and (not options.names or any(p in n for p in options.names))
+        ]
+        if chosen:
+            print(f"\n{kind:<30}{'method':<13}{''.join(f'{c:>10}' for c in columns)}{'CPU s':>10}{'peak MB':>10}")
+        for name in chosen:
+            for method in METHODS[kind]:
+                print(show(kind, name, method, run_apart(name, method, folder)), flush=True)
 
 
 if __name__ == "__main__":
-    main([float(s) for s in sys.argv[1:]] or [0.02, 0.1, 0.3])
+    main()

@@ -167,3 +167,14 @@ def test_a_stale_correction_of_the_test_can_be_skipped_too(keyed, write_log):
         compare(keyed.iloc[:80], moved, "kind", models=BAYES, test_log=test_log, key="id")
     comparison = compare(keyed.iloc[:80], moved, "kind", models=BAYES, test_log=test_log, stale="skip", key="id")
     assert any("1 correction of test rows no longer fits and was skipped" in note for note in comparison.notes)
+
+
+def test_labels_with_parts_are_refused_with_the_way_out():
+    sets = [["comedy", "drama"][: 1 + i % 2] for i in range(40)]
+    with pytest.raises(
+        InputError, match=r"holds sets of classes. compare trains models of one class or one number a row"
+    ):
+        compare(pd.DataFrame({"x": np.arange(40.0), "y": sets}), label="y")
+    words = [["a"] * (2 + i % 3) for i in range(40)]
+    with pytest.raises(InputError, match="holds a tag for each token"):
+        compare(pd.DataFrame({"words": words, "y": [["O"] * len(w) for w in words]}), label="y")

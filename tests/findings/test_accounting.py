@@ -26,14 +26,14 @@ def test_columns_with_a_long_tail_are_named():
     draw = np.random.default_rng(0)
     values = np.where(draw.random(400) < 0.05, 1e6, draw.normal(size=400))
     frame = pd.DataFrame({"tail": values, "fine": draw.normal(size=400)})
-    said = reason_of(frame, "outliers")
+    said = reason_of(frame, "ranges")
     assert "1 column was not searched for extreme numbers (more than 1 % of them are extreme): 'tail'" in said
     assert "'fine'" not in said
 
 
 def test_columns_whose_middle_half_is_equal_are_named():
     frame = pd.DataFrame({f"c{i}": [0.0] * 90 + list(range(1, 11)) for i in range(7)}).assign(x=range(100))
-    said = reason_of(frame, "outliers")
+    said = reason_of(frame, "ranges")
     assert (
         "7 columns were not searched for extreme numbers (their middle half is one value): 'c0', 'c1', 'c2', 'c3', 'c4' and 2 more"
         in said
@@ -42,7 +42,7 @@ def test_columns_whose_middle_half_is_equal_are_named():
 
 def test_columns_of_few_numbers_or_values_are_named():
     frame = pd.DataFrame({"few": [1.0, 5.0, 9.0] + [np.nan] * 97, "switch": [0, 1] * 50, "x": range(100)})
-    said = reason_of(frame, "outliers")
+    said = reason_of(frame, "ranges")
     assert "(fewer than 30 numbers): 'few'" in said
     assert "(fewer than 3 different values): 'switch'" in said
 
@@ -50,7 +50,10 @@ def test_columns_of_few_numbers_or_values_are_named():
 def test_columns_of_mostly_different_texts_are_named():
     frame = pd.DataFrame({"title": [f"title {chr(97 + i % 26)}{i}x" for i in range(60)], "city": ["Rome", "Bonn"] * 30})
     said = reason_of(frame, "variants")
-    assert said == "1 column was not searched for spellings (more than 90 % of its values differ): 'title'"
+    assert (
+        said
+        == "1 column was not searched for spellings (more than 90 % of its values differ: only single words were compared): 'title'"
+    )
 
 
 def test_without_texts_there_is_no_search_for_spellings():

@@ -3,11 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from dcai.base.errors import InputError
 from dcai.findings.report import audit
 
 ANNOTATORS = ["good", "bad", "worse"]
+
+
+def look(*given, **options):
+    """An audit with a quick model."""
+    if "probabilities" not in options and "annotators" in options and len(given) > 1:
+        options["model"] = LogisticRegression()
+    return audit(*given, **options)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +38,7 @@ def test_the_consensus_is_right_more_often_than_the_majority(crowd):
     frame, truth = crowd
     found = audit(frame, "label", annotators=ANNOTATORS, progress=False)
     consensus = found.consensus
-    assert list(consensus.columns) == ["label", "confidence", "agreement", "votes"]
+    assert list(consensus.columns) == ["label", "confidence", "agreement", "votes", "gain"]
     assert consensus.index.equals(frame.index)
     known = consensus["label"].notna()
     majority = (frame["label"] == truth)[known].mean()
@@ -41,7 +49,7 @@ def test_the_consensus_is_right_more_often_than_the_majority(crowd):
 
 def test_annotators_are_no_features(crowd):
     frame, _ = crowd
-    found = audit(frame, "label", annotators="good", progress=False)
+    found = look(frame, "label", annotators="good", progress=False)
     assert found.table.features == ("x", "y", "bad", "worse")
     assert found.consensus["votes"].max() == 1
     assert found.consensus["label"].dropna().tolist() == crowd[0]["good"].dropna().tolist()
@@ -49,14 +57,14 @@ def test_annotators_are_no_features(crowd):
 
 
 def test_without_annotators_there_is_no_consensus(blobs):
-    assert audit(blobs[0], "label", detectors="labels", progress=False).consensus is None
+    assert look(blobs[0], "label", detectors="labels", progress=False).consensus is None
 
 
 def test_annotators_need_a_label_and_must_exist(crowd):
     with pytest.raises(InputError, match="'annotators' parameter of audit speaks of a label, but none is named"):
-        audit(crowd[0], annotators=ANNOTATORS)
+        look(crowd[0], annotators=ANNOTATORS)
     with pytest.raises(InputError, match="There is no column 'goood'. Did you mean 'good'"):
-        audit(crowd[0], "label", annotators=["goood"])
+        look(crowd[0], "label", annotators=["goood"])
 
 
 def test_without_a_row_that_two_annotators_labelled_the_votes_stand_and_the_check_says_so(crowd):
@@ -64,7 +72,7 @@ def test_without_a_row_that_two_annotators_labelled_the_votes_stand_and_the_chec
     frame = frame[["x", "y", "label"]].assign(
         ada=np.where(frame.index < 150, frame["label"], np.nan), bob=np.where(frame.index < 150, np.nan, frame["label"])
     )
-    found = audit(frame, "label", annotators=["ada", "bob"], progress=False)
+    found = look(frame, "label", annotators=["ada", "bob"], progress=False)
     assert found.consensus["label"].tolist() == frame["label"].tolist()
     assert found.consensus["votes"].eq(1).all()
     assert found.consensus["agreement"].eq(1).all()
@@ -77,7 +85,7 @@ def test_votes_for_a_class_that_the_label_never_has_are_counted(crowd):
     frame, _ = crowd
     frame = frame.astype({"good": object})
     frame.loc[[0, 1], "good"] = "emu"
-    found = audit(frame, "label", annotators=ANNOTATORS, progress=False)
+    found = look(frame, "label", annotators=ANNOTATORS, progress=False)
     reason = found.checks.set_index("detector").loc["labels", "reason"]
     assert "2 votes name a class that the label never has and do not count" in reason
 
@@ -90,6 +98,148 @@ def test_no_pattern_of_votes_stops_the_audit(seed):
     for name in names:
         says = np.where(draw.random(40) < 0.8, frame["label"], 0)
         frame[name] = np.where(draw.random(40) < draw.choice([0.02, 0.1, 0.5, 1.0]), says, np.nan)
-    consensus = audit(frame, "label", annotators=names, detectors="labels", progress=False).consensus
+    consensus = look(frame, "label", annotators=names, detectors="labels", progress=False).consensus
     assert consensus["votes"].tolist() == frame[names].notna().sum(axis=1).tolist()
     assert consensus["label"].notna().tolist() == (consensus["votes"] > 0).tolist()
+
+
+def test_annotators_are_rated_with_their_worst_confusion(crowd):
+    frame, truth = crowd
+    frame = frame.assign(zero=0)
+    rated = look(frame, "label", annotators=["zero", *ANNOTATORS], detectors="labels", progress=False).annotators
+    assert rated["annotator"].tolist() == ["zero", *ANNOTATORS]
+    assert rated["votes"].tolist() == [len(frame), *frame[ANNOTATORS].notna().sum()]
+    rated = rated.set_index("annotator")
+    for name in rated.index:
+        said = frame[name].notna()
+        right = (frame[name] == truth)[said].mean()
+        assert rated.loc[name, "low"] <= right <= rated.loc[name, "high"]
+    assert rated.loc["zero", "with"] == 0
+    assert rated.loc["zero", "confuses"] in (1, 2)
+    assert rated.loc["zero", "share"] > 0.95
+    assert rated["agreement"].between(0, 1).all()
+
+
+def test_an_annotator_without_votes_and_one_with_a_single_vote_are_listed(crowd):
+    frame, _ = crowd
+    once = pd.Series(np.nan, index=frame.index)
+    once.iloc[11] = 2
+    frame = frame.assign(never=np.nan, once=once)
+    rated = look(
+        frame, "label", annotators=[*ANNOTATORS, "never", "once"], detectors="labels", progress=False
+    ).annotators
+    never, single = rated.iloc[3], rated.iloc[4]
+    assert never["votes"] == 0
+    assert np.isnan(never["quality"])
+    assert never["confuses"] is None
+    assert single["votes"] == 1
+    assert single["low"] < 0.35 < 0.75 < single["high"]
+
+
+def test_a_single_vote_moves_nothing_that_three_people_agree_on(crowd):
+    frame, truth = crowd
+    agreed = dict.fromkeys("abc", truth)
+    frame = frame[["x", "y"]].assign(label=truth, **agreed, once=np.where(frame.index == 5, (truth + 1) % 3, np.nan))
+    consensus = look(frame, "label", annotators=[*"abc", "once"], detectors="labels", progress=False).consensus
+    assert consensus["label"].tolist() == truth.tolist()
+    assert consensus["agreement"].iloc[5] == 0.75
+    assert consensus["gain"].max() < 0.05
+
+
+FORMS = {
+    "integers": lambda v: v.astype(int),
+    "floats": lambda v: v.astype(float),
+    "digits": lambda v: v.astype(int).astype(str),
+    "written floats": lambda v: v.astype(float).astype(str),
+    "nullable": lambda v: v.astype("Int64"),
+    "categories": lambda v: v.astype(int).astype("category"),
+}
+
+
+@pytest.mark.parametrize("said", FORMS)
+@pytest.mark.parametrize("given", ["integers", "floats", "digits"])
+def test_a_vote_counts_however_its_number_is_written(crowd, given, said):
+    frame, truth = crowd
+    truth = pd.Series(truth[:60])
+    frame = frame.iloc[:60][["x", "y"]].assign(label=FORMS[given](truth))
+    for at, name in enumerate("abc"):
+        frame[name] = FORMS[said](truth.where((truth.index + at) % 3 > 0, (truth + 1) % 3))
+    found = look(frame, "label", annotators=list("abc"), detectors="labels", folds=2, progress=False)
+    assert found.consensus["votes"].eq(3).all()
+    assert found.consensus["label"].tolist() == frame["label"].tolist()
+
+
+def test_votes_are_read_as_the_label_is_in_all_spellings(crowd):
+    frame, truth = crowd
+    names = np.array(["cat", "dog", "red fox"])[truth]
+    frame = frame[["x", "y"]].assign(
+        label=names, a=[n.upper() for n in names], b=[f" {n} " for n in names], c="Red-Fox"
+    )
+    frame.loc[3, "c"] = "  "
+    found = look(frame, "label", annotators=list("abc"), detectors="labels", progress=False)
+    assert found.consensus["label"].tolist() == names.tolist()
+    assert found.consensus["votes"].tolist() == [3, 3, 3, 2, *[3] * (len(frame) - 4)]
+
+
+def test_votes_of_zero_and_one_are_read_for_a_label_of_booleans(blobs):
+    frame, _ = blobs
+    label = frame["label"] == "cat"
+    frame = frame[["x", "y"]].assign(label=label, a=label.astype(int), b=label.astype(float))
+    assert (
+        look(frame, "label", annotators=["a", "b"], detectors="labels", progress=False).consensus["votes"].eq(2).all()
+    )
+
+
+def test_a_class_that_one_person_alone_votes_for_is_no_obstacle(crowd):
+    frame, truth = crowd
+    label = np.where(np.arange(len(truth)) < 3, 3, truth)
+    frame = frame[["x", "y"]].assign(label=label, a=label, b=truth, c=truth)
+    consensus = look(frame, "label", annotators=list("abc"), detectors="labels", progress=False).consensus
+    assert consensus["label"].iloc[3:].tolist() == truth[3:].tolist()
+    assert consensus["votes"].eq(3).all()
+
+
+def test_votes_of_which_none_names_a_class_are_refused_before_any_work(crowd):
+    frame, _ = crowd
+    frame = frame.assign(a="yes", b="no")
+    with pytest.raises(
+        InputError,
+        match=r"None of the 600 votes of the annotators names a class of the label column 'label': they say 'no', 'yes', the classes are 0, 1, 2",
+    ):
+        look(frame, "label", annotators=["a", "b"], progress=False)
+
+
+def test_annotators_of_a_number_are_refused(crowd):
+    frame, _ = crowd
+    with pytest.raises(
+        InputError, match="There are annotators, but the label column 'x' is audited with task='regression'"
+    ):
+        audit(frame, "x", annotators=ANNOTATORS, progress=False)
+
+
+def test_the_consensus_hangs_neither_on_the_order_of_rows_nor_of_annotators(crowd):
+    frame, _ = crowd
+    order = np.random.default_rng(3).permutation(len(frame))
+    straight = look(frame, "label", annotators=ANNOTATORS, detectors="labels", progress=False)
+    moved = look(frame.iloc[order], "label", annotators=ANNOTATORS[::-1], detectors="labels", progress=False)
+    pd.testing.assert_frame_equal(moved.consensus.loc[frame.index], straight.consensus)
+    pd.testing.assert_frame_equal(moved.annotators.iloc[::-1].reset_index(drop=True), straight.annotators)
+
+
+def test_the_consensus_is_the_same_when_classes_have_other_names(crowd):
+    frame, _ = crowd
+    columns = ["label", *ANNOTATORS]
+    named = frame.assign(**{c: frame[c].map({0: "zebra", 1: "ape", 2: "mole"}) for c in columns})
+    straight = look(frame, "label", annotators=ANNOTATORS, detectors="labels", progress=False).consensus
+    renamed = look(named, "label", annotators=ANNOTATORS, detectors="labels", progress=False).consensus
+    same = renamed["label"].map({"zebra": 0, "ape": 1, "mole": 2}) == straight["label"]
+    # The classes are dealt into folds by the order of their names, so that a few open rows may turn.
+    assert same[straight["votes"] > 0].mean() > 0.97
+
+
+def test_the_users_own_probabilities_are_not_trained_anew(crowd):
+    frame, truth = crowd
+    given = pd.DataFrame(0.1 + 0.7 * np.eye(3)[truth], index=frame.index, columns=[0, 1, 2])
+    found = look(frame, "label", annotators=ANNOTATORS, probabilities=given, detectors="labels", progress=False)
+    known = found.consensus["label"].notna()
+    assert (found.consensus["label"] == truth)[known].mean() > 0.97

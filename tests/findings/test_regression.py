@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cleanlab.regression.rank import get_label_quality_scores
 from sklearn.linear_model import LinearRegression
+from sklearn.metrics import average_precision_score
 from sklearn.tree import DecisionTreeRegressor
 
+from dcai.corrections.session import Review
+from dcai.findings.labels.residuals import judge_residuals, tame
 from dcai.findings.report import audit
-from dcai.findings.residuals import judge_residuals, tame
 
 
 def line(found):
@@ -59,13 +62,13 @@ def test_rounding_errors_are_no_residuals():
     residuals = np.zeros(200)
     residuals[:80] = 1e-15
     residuals[100] = 5.0
-    assert np.flatnonzero(judge_residuals(residuals)).tolist() == [100]
+    assert np.flatnonzero(judge_residuals(residuals, np.zeros(200)).doubt).tolist() == [100]
 
 
 def test_a_label_that_is_mostly_zero_is_not_flagged_for_the_rest():
     draw = np.random.default_rng(0)
     residuals = np.where(draw.random(1000) < 0.6, 0.0, draw.normal(size=1000))
-    assert (judge_residuals(residuals) > 0.5).mean() < 0.02
+    assert (judge_residuals(residuals, np.zeros(1000)).doubt > 0.5).mean() < 0.02
 
 
 def test_wild_numbers_are_tamed_and_long_tails_are_not():
@@ -84,3 +87,140 @@ def test_rows_without_a_label_are_counted():
     frame.loc[[3, 4], "y"] = np.nan
     found = audit(frame, "y", model=LinearRegression(), detectors="labels", progress=False)
     assert "2 rows have no label and were not judged" in line(found)["reason"]
+
+
+# ---------------------------------------------------------------- skewed, uneven and slipped
+
+
+def make_amounts(kind, rows=600, seed=0):
+    """Numbers of several kinds that features explain in part, without any wrong one."""
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(rows, 5))
+    signal = x @ [2.0, -1.0, 0.5, 0.0, 0.0]
+    made = {
+        "normal": lambda: signal + draw.normal(size=rows),
+        "lognormal": lambda: np.exp(0.6 * signal + 0.4 * draw.normal(size=rows) + 8),
+        "uneven": lambda: 3 * signal + draw.normal(size=rows) * np.exp(1.2 * x[:, 4]),
+        "gamma": lambda: draw.gamma(2, np.exp(0.4 * signal) * 100),
+        "heavy": lambda: 2 * signal + draw.standard_t(3, size=rows),
+        "counts": lambda: draw.poisson(np.exp(0.4 * signal + 1.5)).astype(float),
+        "half zero": lambda: np.where(draw.random(rows) < 0.5, 0, np.exp(0.5 * signal + 0.5 * draw.normal(size=rows))),
+        "prices": lambda: np.round(np.exp(0.45 * signal + 0.25 * draw.normal(size=rows) + 12), -2).clip(max=500_000),
+        "unexplained": lambda: np.exp(1.2 * draw.normal(size=rows)),
+    }
+    return pd.DataFrame(x, columns=list("abcde")).assign(y=made[kind]())
+
+
+def audit_numbers(frame, **options):
+    return audit(frame, "y", task="regression", detectors="labels", progress=False, **options)
+
+
+@pytest.mark.parametrize(
+    "kind", ["normal", "lognormal", "uneven", "gamma", "heavy", "counts", "half zero", "prices", "unexplained"]
+)
+def test_clean_numbers_stay_quiet(kind):
+    found = audit_numbers(make_amounts(kind))
+    assert len(found) <= 0.02 * 600
+
+
+def test_the_scale_that_suits_is_taken_and_stated():
+    assert "labels predicted on a logarithmic scale" in line(audit_numbers(make_amounts("lognormal")))["reason"]
+    assert "labels predicted as they are" in line(audit_numbers(make_amounts("normal")))["reason"]
+    uneven = line(audit_numbers(make_amounts("uneven")))["reason"]
+    assert "some kinds of rows spread more than others, which was allowed for" in uneven
+
+
+@pytest.mark.parametrize("kind", ["prices", "lognormal"])
+def test_digit_slips_come_back_with_the_value_that_was_meant(kind):
+    frame = make_amounts(kind)
+    true = frame["y"].copy()
+    rows = np.random.default_rng(1).choice(600, 24, replace=False)
+    frame.loc[rows[:12], "y"] *= 10
+    frame.loc[rows[12:], "y"] /= 10
+    found = audit_numbers(frame)
+    flagged = found.findings.set_index("row")
+    assert len(set(flagged.index) & set(rows)) >= 0.8 * len(rows)
+    assert len(set(flagged.index) - set(rows)) <= 3
+    own = flagged.loc[flagged.index.intersection(rows)]
+    assert np.isclose(own["suggested"].astype(float), true[own.index]).mean() >= 0.5
+    assert own["reason"].str.contains("as if it had a zero too").mean() >= 0.5
+    assert own["confidence"].between(0.5, 1).all()
+
+
+@pytest.mark.parametrize(("kind", "size"), [("normal", 15), ("uneven", 60), ("heavy", 40)])
+def test_planted_noise_ranks_first_above_the_peers_score(kind, size):
+    frame = make_amounts(kind)
+    rows = np.random.default_rng(2).choice(600, 18, replace=False)
+    frame.loc[rows, "y"] += size * np.random.default_rng(3).choice([-1, 1], 18)
+    found = audit_numbers(frame)
+    wrong = np.isin(np.arange(600), rows)
+    peer = 1 - get_label_quality_scores(frame["y"].to_numpy(), found.predictions.to_numpy())
+    assert average_precision_score(wrong, found.scores["labels"]) >= average_precision_score(wrong, peer) - 0.01
+    flagged = set(found.findings["row"])
+    assert len(flagged & set(rows)) >= 0.8 * len(rows)
+    assert len(flagged - set(rows)) <= 10
+
+
+def test_the_wrong_sign_is_explained():
+    frame = make_amounts("normal")
+    frame["y"] += 12
+    frame.loc[[7, 70], "y"] *= -1
+    found = audit_numbers(frame).findings.set_index("row")
+    assert set(found.index) == {7, 70}
+    np.testing.assert_allclose(found["suggested"].astype(float), -found["given"].astype(float))
+    assert found["reason"].str.contains("as if it had the wrong sign").all()
+
+
+def test_shifting_and_stretching_numbers_changes_nothing():
+    frame = make_amounts("heavy")
+    frame.loc[[3, 30], "y"] += 60
+    first = audit_numbers(frame)
+    moved = audit_numbers(frame.assign(y=7 * frame["y"]))
+    assert set(moved.findings["row"]) == set(first.findings["row"])
+    np.testing.assert_allclose(moved.scores["labels"], first.scores["labels"], atol=0.02)
+
+
+def test_rows_in_another_order_are_judged_alike():
+    frame = make_amounts("lognormal", rows=200)
+    frame.loc[[3, 30], "y"] *= 100
+    order = np.random.default_rng(0).permutation(200)
+    first, moved = audit_numbers(frame), audit_numbers(frame.iloc[order].reset_index(drop=True))
+    np.testing.assert_allclose(moved.scores["labels"], first.scores["labels"].to_numpy()[order], atol=1e-5)
+
+
+def test_ones_own_model_is_judged_on_the_scale_that_suits():
+    frame = make_amounts("lognormal")
+    found = audit_numbers(frame, model=DecisionTreeRegressor(min_samples_leaf=10, random_state=0))
+    assert len(found) <= 0.02 * 600
+    assert "on a logarithmic scale" in line(found)["reason"]
+
+
+def test_cells_that_are_no_number_are_found_and_counted():
+    frame = make_amounts("normal", rows=120)
+    frame["y"] = frame["y"].astype(object)
+    frame.loc[5, "y"] = "about 3"
+    found = audit_numbers(frame)
+    own = found.findings.set_index("row").loc[5]
+    assert (own["given"], own["suggested"]) == ("about 3", None)
+    assert own["reason"] == "This label is no number, though the others are."
+    assert "1 cell is no number and listed as such" in line(found)["reason"]
+
+
+@pytest.mark.parametrize("rows", [4, 8, 20])
+def test_few_rows_make_no_trouble(rows):
+    frame = make_amounts("normal", rows=rows)
+    found = audit_numbers(frame)
+    assert line(found)["status"] == "ran"
+    assert len(found) <= rows / 4
+
+
+def test_suggested_numbers_reach_the_cell(tmp_path):
+    frame = make_amounts("prices", rows=300)
+    frame.loc[11, "y"] *= 10
+    found = audit_numbers(frame)
+    review = Review(found, tmp_path / "y.jsonl", by="ada")
+    own = review.queue().set_index("row").loc[11]
+    review.decide(own["finding"], "edit", own["suggested"])
+    once = review.log.apply(frame)
+    assert once["y"][11] == pytest.approx(frame["y"][11] / 10)
+    pd.testing.assert_frame_equal(review.log.apply(once), once)

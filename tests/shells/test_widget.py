@@ -15,11 +15,13 @@ import pandas as pd
 import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
+from sklearn.linear_model import LogisticRegression
 
 from dcai.base.contract import for_browser
 from dcai.base.errors import LogError, MissingError
 from dcai.corrections.log import CorrectionLog
 from dcai.corrections.session import Review
+from dcai.findings.report import audit
 from dcai.shells import widget as module
 from dcai.shells.widget import ReviewWidget, review
 from tests.corrections.conftest import audit_of
@@ -213,6 +215,34 @@ def test_the_next_open_finding_is_found_round_the_end(browser: Browser) -> None:
     assert browser.ask("next", start=3)["start"] == 2
     browser.decide("f2", "keep")
     assert "start" not in browser.ask("next", start=0)
+
+
+def test_the_rows_most_like_a_label_come_when_they_are_asked_for(path: Path) -> None:
+    names = ["cat", "dog"] * 20
+    frame = pd.DataFrame({"x": [3.0 * (n == "dog") + i / 100 for i, n in enumerate(names)], "y": names})
+    frame.loc[40] = [*frame.loc[6, ["x"]], "dog"]  # a twin of row 6, of the other class
+    found = audit(frame, "y", model=LogisticRegression(), detectors=["labels", "conflicts"], progress=False)
+    asked = next(f.finding for f in found.findings.itertuples() if (f.row, f.detector) == (40, "labels"))
+    made = Browser(review(found, path, by="ada"))
+    assert made.ask("card", finding=asked)["card"]["peers"] == []
+    peers = made.ask("near", finding=asked)["card"]["peers"]
+    assert (peers[0]["row"], peers[0]["label"], peers[0]["how"]) == (6, "cat", "equal in all features")
+    assert {p["row"] for p in peers[1:]} <= set(range(40))
+    assert all(p["how"].endswith(" away") for p in peers[1:])
+    twin = next(f.finding for f in found.findings.itertuples() if f.detector == "conflicts")
+    assert len(made.ask("near", finding=twin)["card"]["peers"]) == 1  # it names its twin itself
+    assert "no finding" in made.ask("near", finding="nothing")["error"].lower()
+    made.widget.close()
+    blind = Browser(review(found, path, by="bob", blind=True))
+    assert blind.ask("near", finding=asked)["card"]["peers"] == []
+    blind.decide(asked, "keep")
+    assert blind.ask("near", finding=asked)["card"]["peers"]
+    blind.widget.close()
+
+
+def test_an_audit_without_a_background_has_no_nearest_rows(browser: Browser, widget: ReviewWidget) -> None:
+    finding = widget.session.queue()["finding"].iloc[0]
+    assert browser.ask("near", finding=finding)["card"]["peers"] == []
 
 
 def test_an_empty_queue_is_no_error(path: Path) -> None:

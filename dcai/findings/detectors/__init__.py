@@ -10,8 +10,13 @@ import importlib
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from types import MappingProxyType
+from typing import Any
+
+import numpy.typing as npt
+import pandas as pd
 
 from dcai.base.errors import InputError
+from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import Detector, make_findings
 
 __all__ = ["OURS", "Detector", "is_ours", "load_detectors", "make_findings"]
@@ -22,9 +27,20 @@ OURS = (
     "conflicts",
     "label_names",
     "duplicates",
+    "near_duplicates",
     "missing",
     "variants",
+    "patterns",
+    "dependencies",
+    "ranges",
     "outliers",
+    "rules",
+    "class_imbalance",
+    "underperforming_groups",
+    "non_iid",
+    "leakage",
+    "personal_data",
+    "images",
 )
 
 
@@ -67,10 +83,27 @@ def _load_ours(name: str) -> Detector:
 
 
 def _load_foreign(name: str, entry: metadata.EntryPoint) -> Detector:
-    value = entry.load()
-    if not isinstance(value, Detector):
-        raise InputError(
-            f"The entry point {name!r} of the group {GROUP!r} names {value!r}. Expected a dcai.findings.detectors.Detector: "
-            "correct or uninstall the package that brings it."
-        )
-    return value
+    """Stand in for another package's detector, which is imported when it runs: one that cannot be is a check that failed."""
+
+    def load() -> Detector:
+        value = entry.load()
+        if not isinstance(value, Detector):
+            raise InputError(
+                f"The entry point {name!r} of the group {GROUP!r} names {value!r}. Expected a dcai.findings.detectors.Detector: "
+                "correct or uninstall the package that brings it."
+            )
+        return value
+
+    def find(evidence: Evidence) -> pd.DataFrame:
+        found = load()
+        for need in found.needs:
+            getattr(evidence, need)
+        return found.find(evidence)
+
+    def score(evidence: Evidence) -> npt.NDArray[Any]:
+        found = load()
+        if found.score is None:
+            raise Unmet("it scores no rows")
+        return found.score(evidence)
+
+    return Detector(name, find, score=score)

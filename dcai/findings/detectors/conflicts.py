@@ -1,4 +1,4 @@
-"""Rows that are equal in every feature and have different labels: at least one of them is wrong."""
+"""Rows that are equal or nearly equal in their features and have different labels: at least one of them is wrong."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from dcai.findings.detectors.near_duplicates import choose_pairs
 from dcai.findings.evidence import Evidence, Unmet
-from dcai.findings.shape import Detector, make_findings
+from dcai.findings.shape import Detector, join_findings, make_findings
 from dcai.findings.wording import count
 
 TELLING_SHARE = 0.5  # equal rows say something only where most rows are unlike all others
@@ -15,7 +16,7 @@ MOST_PEERS = 20
 
 
 def find(evidence: Evidence) -> pd.DataFrame:
-    """Find the rows of such groups whose label is not that of a clear majority."""
+    """Find the rows of such groups whose label is not that of a clear majority, and both rows of nearly equal pairs."""
     rows, doubt, leading = _judge(evidence)
     labels, copies = evidence.labels, evidence.copies
     flagged = rows[doubt[rows] >= 0.5]  # noqa: PLR2004 (a majority is more than half)
@@ -29,7 +30,7 @@ def find(evidence: Evidence) -> pd.DataFrame:
         reasons.append(_explain(names[labels.codes[others]]))
         suggested.append(names[leading[row]] if leading[row] >= 0 else None)
         confidence.append(doubt[row] if leading[row] >= 0 else np.nan)
-    return make_findings(
+    equal = make_findings(
         flagged,
         doubt[flagged],
         reasons,
@@ -39,6 +40,39 @@ def find(evidence: Evidence) -> pd.DataFrame:
         confidence=confidence,
         peers=peers,
     )
+    near, note = _find_near(evidence, set(flagged.tolist()))
+    return join_findings([equal, near], note=note)
+
+
+def _find_near(evidence: Evidence, done: set[int]) -> tuple[pd.DataFrame, str]:
+    """Find rows that nearly equal one with another label; say so where nearly equal rows could not be told."""
+    try:
+        places = choose_pairs(evidence)
+    except Unmet as reason:
+        return make_findings([], [], []), f"only equal rows were compared ({reason})"
+    found, labels = evidence.resemblance, evidence.labels
+    codes = labels.codes[found.pairs[places]]
+    apart = places[(codes[:, 0] != codes[:, 1]) & (codes >= 0).all(axis=1)]
+    best: dict[int, tuple[int, float]] = {}
+    for place in apart[np.argsort(-found.belief[apart], kind="stable")]:
+        for row, twin in (found.pairs[place], found.pairs[place][::-1]):
+            if row not in done:
+                best.setdefault(int(row), (int(twin), float(found.belief[place])))
+    rows = sorted(best)
+    # Which of the two is wrong stays open.
+    doubt = [best[r][1] / 2 for r in rows]
+    names = [labels.names[labels.codes[best[r][0]]] for r in rows]
+    reasons = [f"Another row is nearly equal in its features and is labelled {name!r}." for name in names]
+    return make_findings(
+        rows,
+        doubt,
+        reasons,
+        column=evidence.table.label,
+        given=labels.given[rows],
+        suggested=names,
+        confidence=doubt,
+        peers=[[best[r][0]] for r in rows],
+    ), ""
 
 
 def _explain(others: npt.NDArray[np.object_]) -> str:

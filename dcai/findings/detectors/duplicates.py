@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.display import show_share
-from dcai.base.fingerprints import hash_rows
+from dcai.base.identity import number_hashes
 from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import Detector, make_findings
 from dcai.findings.wording import count
@@ -20,7 +20,9 @@ def find(evidence: Evidence) -> pd.DataFrame:
     """Find every row that repeats an earlier one."""
     group, again, doubt = _judge(evidence)
     rows = np.flatnonzero(again)
-    members = pd.Series(np.arange(len(group))).groupby(group).indices
+    repeated = np.flatnonzero(np.bincount(group)[group] > 1)
+    its_group = group[repeated]
+    members = {g: repeated[its] for g, its in pd.Series(its_group).groupby(its_group).indices.items()}
     peers = [[int(p) for p in members[group[r]][: MOST_PEERS + 1] if p != r][:MOST_PEERS] for r in rows]
     width = len(_columns(evidence))
     where = "its only column" if width == 1 else f"all {width:,} columns"
@@ -41,8 +43,7 @@ def _columns(evidence: Evidence) -> list[str]:
 def _judge(evidence: Evidence) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
     """Number the groups of equal rows; say which rows repeat one, and with what doubt."""
     columns = _columns(evidence)
-    hashes = hash_rows(evidence.table.frame, columns)
-    group = np.asarray(np.unique(hashes, axis=0, return_inverse=True)[1].ravel(), dtype=np.intp)
+    group = number_hashes(evidence.table.hash_over(columns))
     again = pd.Series(group).duplicated().to_numpy()
     distinct = 1 - float(again.mean())
     if distinct < TELLING_SHARE:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dcai.findings.evidence import Evidence
 from dcai.findings.shape import Detector, join_findings, make_findings
-from dcai.findings.wording import count
+from dcai.findings.wording import count, name_some
 
 
 def find(evidence: Evidence) -> pd.DataFrame:
@@ -32,9 +32,12 @@ def find(evidence: Evidence) -> pd.DataFrame:
                 confidence=variant.sure * variant.rows_of_name / (variant.rows + variant.rows_of_name),
             )
         )
-    return join_findings(
-        found, note=f"{len(labels.names)} classes, {count(len(labels.variants), 'variant')} of their names"
-    )
+    note = f"{len(labels.names)} classes, {count(len(labels.variants), 'variant')} of their names"
+    if labels.mixed:
+        note += (
+            f"; given both as text and as a number or boolean, and counted as one class each: {name_some(labels.mixed)}"
+        )
+    return join_findings(found, note=note)
 
 
 def score(evidence: Evidence) -> npt.NDArray[np.float64]:

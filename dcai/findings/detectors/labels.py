@@ -8,24 +8,41 @@ import pandas as pd
 
 from dcai.base.display import show_share
 from dcai.findings.evidence import Evidence
-from dcai.findings.residuals import describe_residuals, judge_residuals
-from dcai.findings.shape import Detector, make_findings
-from dcai.findings.wording import count
+from dcai.findings.labels.amounts import find_amounts
+from dcai.findings.labels.estimates import judge_suggestions
+from dcai.findings.labels.part_findings import find_sets, find_tags
+from dcai.findings.shape import NOTE, Detector, make_findings
+from dcai.findings.wording import count, count_unlabelled, name_some
 
 Floats = npt.NDArray[np.float64]
-RESIDUAL_DOUBT = 0.5
 
 
 def find(evidence: Evidence) -> pd.DataFrame:
     """Find labels that contradict out-of-sample predictions."""
-    return _find_classes(evidence) if evidence.task == "classification" else _find_numbers(evidence)
+    kinds = {"classification": _find_classes, "regression": find_amounts, "multilabel": find_sets, "token": find_tags}
+    found = kinds[evidence.task](evidence)
+    found.attrs[NOTE] = "; ".join(filter(None, [str(found.attrs.get(NOTE, "")), *_say_unread(evidence)]))
+    return found
+
+
+def _say_unread(evidence: Evidence) -> list[str]:
+    """Name the columns that no model could look at."""
+    settings = evidence.settings
+    if settings.features is not None or settings.probabilities is not None:
+        return []
+    unread = [n for n in evidence.table.features if n not in evidence.roles and evidence.table.kinds[n] == "other"]
+    return [f"{count(len(unread), 'column')} of objects told the model nothing: {name_some(unread)}"] if unread else []
 
 
 def score(evidence: Evidence) -> Floats:
     """Return the doubt of every label."""
     if evidence.task == "classification":
         return evidence.noise.doubt
-    return judge_residuals(evidence.targets - evidence.predictions)
+    if evidence.task == "multilabel":
+        return evidence.judged_sets.rows
+    if evidence.task == "token":
+        return evidence.judged_tags.worst(evidence.sentences, len(evidence.table))
+    return evidence.amounts.doubt
 
 
 def _find_classes(evidence: Evidence) -> pd.DataFrame:
@@ -48,7 +65,7 @@ def _find_classes(evidence: Evidence) -> pd.DataFrame:
         column=evidence.table.label,
         given=labels.given[rows],
         suggested=names[best],
-        confidence=np.maximum(others.max(axis=1, initial=0.0), 0.0),
+        confidence=0.0 if noise.weak else judge_suggestions(chance, labels.codes, rows, best),
         note=_describe_classes(evidence),
     )
 
@@ -62,50 +79,20 @@ def _describe_classes(evidence: Evidence) -> str:
     )
     if noise.weak:
         parts.append("WEAK: the columns say little about this label, so these findings are little more than guesses")
-    parts += _count_empty(len(labels.codes) - len(labels.known))
+    parts += count_unlabelled(len(labels.codes) - len(labels.known))
     alone = int((labels.counts == 1).sum())
     if alone:
         parts.append(f"{alone:,} of the classes occur in one row only, which was not judged")
     rare = [(labels.names[i], int(c)) for i, c in enumerate(labels.counts) if 1 < c < evidence.settings.folds]
     if rare:
-        some = ", ".join(f"{name!r} ({count})" for name, count in rare[:5])
+        some = ", ".join(f"{name!r} ({rows})" for name, rows in rare[:5])
         has, its = ("class has", "its") if len(rare) == 1 else ("classes have", "their")
         parts.append(f"{len(rare):,} {has} fewer rows than folds, so {its} labels are judged poorly: {some}")
     return "; ".join(parts)
 
 
-def _find_numbers(evidence: Evidence) -> pd.DataFrame:
-    values, predicted = evidence.targets, evidence.predictions
-    doubt = judge_residuals(values - predicted)
-    rows = np.flatnonzero(doubt > RESIDUAL_DOUBT)
-    reasons = [
-        f"Without having seen this row, the model predicts {predicted[r]:.4g}; given is {values[r]:.4g}." for r in rows
-    ]
-    return make_findings(
-        rows,
-        doubt[rows],
-        reasons,
-        column=evidence.table.label,
-        given=values[rows],
-        suggested=predicted[rows],
-        confidence=np.nan,
-        note=_describe_numbers(evidence),
-    )
-
-
-def _describe_numbers(evidence: Evidence) -> str:
-    parts = [f"regression ({_origin(evidence)}), residuals of out-of-sample predictions"]
-    parts += _count_empty(int(np.isnan(evidence.targets).sum()))
-    return "; ".join(filter(None, [*parts, describe_residuals(evidence.targets - evidence.predictions)]))
-
-
 def _origin(evidence: Evidence) -> str:
     return "given" if evidence.settings.task else "inferred"
-
-
-def _count_empty(empty: int) -> list[str]:
-    verb = "was" if empty == 1 else "were"
-    return [f"{count(empty, 'row', ('has', 'have'))} no label and {verb} not judged"] if empty else []
 
 
 detector = Detector("labels", find, needs=("task",), score=score)

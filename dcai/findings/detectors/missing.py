@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dcai.findings.cells.defaults import find_defaults
+from dcai.findings.detectors.dependencies import find_expected
 from dcai.findings.evidence import Evidence
-from dcai.findings.shape import Detector, join_findings, make_findings
-from dcai.findings.wording import count, name_some
+from dcai.findings.labels.unlabelled import find_unlabelled
+from dcai.findings.shape import NOTE, Detector, join_findings, make_findings
+from dcai.findings.wording import count, name_some, say_left_out
 
 # Words that people write for "nothing" whatever the column; then those that may also be a value of its own.
 _SIGNS = "? ?? ??? - -- --- . .. ... _ * \N{EN DASH} \N{EM DASH} #value! #ref! #div/0!"
@@ -47,31 +50,47 @@ COMPLETE_SHARE = 0.995  # a column with at least this share of values expects on
 FEWEST_ROWS = 20
 _NUMERIC_SHARE = 0.8
 _ALONE_SHARE = 0.5
+_WAY_OF_SAYING = 0.1
 
 
 def find(evidence: Evidence) -> pd.DataFrame:
     """Find disguised empties in every column, and plain ones where the column is almost complete."""
     table, found, left = evidence.table, [], {}
+    notes: list[str] = []
+    expected = find_expected(evidence)
+    named = {name: set(rows["row"]) for name, rows in expected.groupby("column")}
     for name in table.frame.columns:
         if name in (*table.key, *table.hidden) or table.kinds[name] == "empty":
             continue
         column = table.frame[name]
         empty = _is_empty(column)
-        if name != table.label:
-            found.append(_find_plain(name, column, empty))
-            if not len(found[-1]) and empty.any():
-                left[name] = int(empty.sum())
+        if name == table.label:
+            found.append(find_unlabelled(evidence, empty))
+            notes += filter(None, [str(found[-1].attrs[NOTE])])
+        else:
+            plain = _find_plain(name, column, empty)
+            found.append(plain[~plain["row"].isin(named.get(name, set()))])  # with its value a cell says more
+            rest = int(empty.sum()) - len(named.get(name, ()))
+            if not len(plain) and rest:
+                left[name] = rest
+        if name != table.label and table.kinds[name] in ("number", "date", "category", "text"):
+            found.append(find_defaults(name, column))
         if table.kinds[name] == "number":
-            found.append(_find_sentinels(name, column))
+            found.append(_find_sentinels(name, column, column))
         elif table.kinds[name] == "date":
             found.append(_find_zero_dates(name, column))
         elif table.kinds[name] not in ("image", "other", "boolean"):
             found.append(_find_words(name, column, empty))
+            found.append(_find_sentinels(name, _read_texts(column, empty), column))
     whole = [n for n in table.frame.columns if table.kinds[n] == "empty"]
     cells, verb = sum(left.values()), "is" if sum(left.values()) == 1 else "are"
-    notes = [f"{count(cells, 'plainly empty cell')} in {count(len(left), 'column')} {verb} not listed"] if left else []
+    notes += [f"{count(cells, 'plainly empty cell')} in {count(len(left), 'column')} {verb} not listed"] if left else []
     notes += [f"{count(len(whole), 'column', ('is', 'are'))} empty in every row: {name_some(whole)}"] if whole else []
-    return join_findings(found, note="; ".join(notes))
+    objects = [
+        str(n) for n in table.frame.columns if table.kinds[n] == "other" and n not in (*table.key, *table.hidden)
+    ]
+    notes += say_left_out("stand-ins", {"its cells are neither text nor number": objects}) if objects else []
+    return join_findings([*found, expected], note="; ".join(notes))
 
 
 def _is_empty(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -112,6 +131,9 @@ def _find_words(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dty
     if not stand_ins or sum(counts[o] for o in others) <= (1 - _ALONE_SHARE) * counts.max():
         return make_findings([], [], [])  # with hardly any other value, the word is the value
     numeric = float(np.mean([any(c.isdigit() for c in o) and not o.isalpha() for o in others])) if others else 0.0
+    # Where nothing is plainly empty, the word is how this column says it; else it may stand in a value's place.
+    said = sum(counts[w] for w in stand_ins if w in CLEAR)
+    sure = 0.95 if not empty.any() and said >= _WAY_OF_SAYING * len(texts) else 0.9
     found = []
     for word in stand_ins:
         if word in VAGUE and numeric < _NUMERIC_SHARE:
@@ -130,17 +152,32 @@ def _find_words(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dty
         reason = f"{str(column.iloc[rows[0]])!r} stands for an empty cell."
         found.append(
             make_findings(
-                rows, doubt, reason, column=name, given=list(column.iloc[rows]), suggested="", confidence=doubt
+                rows,
+                doubt,
+                reason,
+                column=name,
+                given=list(column.iloc[rows]),
+                suggested="",
+                confidence=min(doubt, sure),
             )
         )
     return join_findings(found)
 
 
-def _find_sentinels(name: str, column: pd.Series[Any]) -> pd.DataFrame:
-    """Find numbers such as -1 and 999 that stand apart from all others."""
-    from dcai.findings.vectors import to_numbers
+def _read_texts(column: pd.Series[Any], empty: np.ndarray[Any, np.dtype[np.bool_]]) -> pd.Series[Any]:
+    """Read a column of texts as numbers where most are; codes with zeros before them are none."""
+    numbers = pd.to_numeric(column.where(~empty).astype(object), errors="coerce")
+    texts = column[~empty].astype(str)
+    if numbers.notna().sum() < _NUMERIC_SHARE * len(texts) or texts.str.match(r"0\d").mean() > 1 - COMPLETE_SHARE:
+        return numbers.mask(numbers.notna())
+    return numbers
 
-    values = to_numbers(column)
+
+def _find_sentinels(name: str, numbers: pd.Series[Any], column: pd.Series[Any]) -> pd.DataFrame:
+    """Find numbers such as -1 and 999 that stand apart from all others."""
+    from dcai.findings.features.vectors import to_numbers
+
+    values = to_numbers(numbers)
     known = values[~np.isnan(values)]
     if len(known) < FEWEST_ROWS:
         return make_findings([], [], [])

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dcai.findings.cells.slips import find_damaged, find_word_slips, learn_damage
+from dcai.findings.cells.spellings import Spelling, find_spellings
 from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import Detector, join_findings, make_findings
-from dcai.findings.spellings import find_spellings
 from dcai.findings.wording import count, say_left_out
 
 MOST_DISTINCT_SHARE = 0.9  # beyond it, values are not names that repeat but texts of their own
@@ -17,39 +18,55 @@ LONGEST = 200
 
 
 def find(evidence: Evidence) -> pd.DataFrame:
-    """Find the cells whose value is a rarer spelling of another value of the column."""
+    """Find the cells whose value, or one word of it, is a rarer spelling of another of the column."""
     table = evidence.table
     names = [name for name in table.features if table.kinds[name] in ("category", "text")]
     if not names:
         raise Unmet("there is no column of categories or texts")
-    found: list[pd.DataFrame] = []
+    columns: dict[str, dict[str, int]] = {}
+    spelled: dict[str, dict[str, Spelling]] = {}
     left: dict[str, list[str]] = {}
     for name in names:
         try:
-            found.append(_find_in_column(name, table.frame[name]))
+            columns[name] = _count(table.frame[name])
         except Unmet as reason:
             left.setdefault(str(reason), []).append(name)
-    return join_findings(found, note="; ".join(say_left_out("spellings", left)))
+            continue
+        counts = columns[name]
+        repeats = len(counts) <= MOST_DISTINCT_SHARE * sum(counts.values())
+        spelled[name] = {s.value: s for s in find_spellings(counts)} if repeats else {}
+        if not repeats:
+            why = f"more than {100 * MOST_DISTINCT_SHARE:.0f} % of its values differ: only single words were compared"
+            left.setdefault(why, []).append(name)
+    damage = learn_damage(s for its in spelled.values() for s in its.values())
+    for name, counts in columns.items():
+        more = [*find_word_slips(counts, damage), *(find_damaged(counts, damage) if damage is not None else [])]
+        for spelling in more:
+            known = spelled[name].get(spelling.value)
+            if known is None or known.confidence < spelling.confidence:
+                spelled[name][spelling.value] = spelling
+    found = [_to_findings(name, table.frame[name], columns[name], spelled[name]) for name in columns]
+    said = [f"the letter {damage.letter!r} stands in the place of others in {damage.pairs} values"] if damage else []
+    return join_findings(found, note="; ".join([*said, *say_left_out("spellings", left)]))
 
 
-def _find_in_column(name: str, column: pd.Series[Any]) -> pd.DataFrame:
+def _count(column: pd.Series[Any]) -> dict[str, int]:
+    """Count the texts of a column, most first; equal counts by text, so that nothing depends on the order of rows."""
     cells = column[column.map(lambda v: isinstance(v, str) and 0 < len(v) <= LONGEST).to_numpy(dtype=bool)]
-    counts = cells.astype(object).value_counts()
     if len(cells) < 2:  # noqa: PLR2004 (nothing to compare)
         raise Unmet(f"fewer than two texts of at most {LONGEST} characters")
-    if len(counts) > MOST_DISTINCT_SHARE * len(cells):
-        raise Unmet(f"more than {100 * MOST_DISTINCT_SHARE:.0f} % of its values differ")
-    # Equal counts stand in the order of their texts, so that nothing depends on the order of the rows.
-    counts = counts.sort_index().sort_values(ascending=False, kind="stable")
-    spellings = {s.value: s for s in find_spellings({str(v): int(n) for v, n in counts.items()})}
-    places = pd.Series(range(len(column)))[
-        column.map(lambda v: isinstance(v, str) and v in spellings).to_numpy(dtype=bool)
-    ]
-    rows = places.to_numpy(dtype=np.intp)
+    counts = cells.astype(object).value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    return {str(v): int(n) for v, n in counts.items()}
+
+
+def _to_findings(
+    name: str, column: pd.Series[Any], counts: dict[str, int], spellings: dict[str, Spelling]
+) -> pd.DataFrame:
+    rows = np.flatnonzero(column.map(lambda v: isinstance(v, str) and v in spellings).to_numpy(dtype=bool))
     values = [str(v) for v in column.iloc[rows]]
     its = [spellings[v] for v in values]
     reasons = [
-        f"{v!r} ({count(counts[v], 'row')}) differs from {s.near!r} ({count(counts[s.near], 'row')}) by {s.how} only."
+        f"{v!r} ({count(counts[v], 'row')}) differs from {s.near!r} ({count(counts.get(s.near, 0), 'row')}) by {s.how} only."
         for v, s in zip(values, its, strict=True)
     ]
     return make_findings(

@@ -317,6 +317,49 @@ describe('keys', () => {
   });
 });
 
+describe('labels with parts', () => {
+  const set = ['drama', 'crime', 'war'].map((name, i) => ({ name, probability: 0.9 - 0.3 * i, given: i !== 1 }));
+  const given = '["drama", "war"]';
+  const suggested = '["drama", "crime", "war"]';
+
+  it('turns one class of a set on or off by its number', async () => {
+    const model = open({ card: () => ({ classes: set, several: true }), item: () => ({ given, suggested }) });
+    await settle();
+    const pressed = [...place.querySelectorAll('.dcai-review-class')].map(n => n.getAttribute('aria-pressed'));
+    expect(pressed).toEqual(['true', 'false', 'true']);
+    press('2');
+    await settle();
+    press('1');
+    await settle();
+    expect(model.decisions[0]).toMatchObject({ verdict: 'relabel', value: ['drama', 'crime', 'war'], column: 'label' });
+    expect(model.decisions[1]).toMatchObject({ verdict: 'relabel', value: ['war'] });
+  });
+
+  it('takes the suggested set, and any other', async () => {
+    const model = open({ card: () => ({ classes: set, several: true }), item: () => ({ given, suggested }) });
+    await settle();
+    press('w');
+    await settle();
+    expect(model.decisions[0]).toMatchObject({ verdict: 'relabel', value: suggested, column: 'label' });
+    press('0');
+    expect(find('[role=dialog]').textContent).toContain('All classes that belong here');
+    press('Enter', 'Ctrl+Enter');
+    await settle();
+    expect(model.decisions[1]).toMatchObject({ verdict: 'relabel', value: ['war'] });
+  });
+
+  it('shows a token in its sentence, with the tags', async () => {
+    const sentence = { tokens: ['Ada', HOSTILE, 'left'], tags: ['B-PER', 'I-PER', 'O'], at: 1, cut: true };
+    open({ card: () => ({ sentence }) });
+    await settle();
+    const node = find('.dcai-review-sentence');
+    expect(node.querySelector('mark')?.textContent).toContain('<img src=x');
+    expect([...node.querySelectorAll('small')].map(n => n.textContent)).toEqual(['B-PER', 'I-PER']);
+    expect(node.textContent).toContain('cut for display');
+    expect(node.querySelector('img')).toBeNull();
+  });
+});
+
 describe('dialogs', () => {
   const many = Array.from({ length: 1000 }, (_, i) => ({ name: `class ${i}`, probability: 1 / (i + 2) }));
 
@@ -386,6 +429,50 @@ describe('dialogs', () => {
     press('Escape');
     expect(place.querySelector('[role=dialog]')).toBeNull();
     expect(model.decisions).toEqual([]);
+  });
+});
+
+describe('the rows most like a label in doubt', () => {
+  const near = [
+    { row: 7, label: 'dog', cells: [{ column: 'text', text: HOSTILE, kind: 'text', cut: false }], how: '0.1 away' }
+  ];
+  const asked = (model: FakeModel) => model.sent.filter(m => 'ask' in m && m.ask === 'near');
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  });
+
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('stand beside it once the hand rests, and are asked for once', async () => {
+    const model = open({ near });
+    await settle();
+    expect(asked(model)).toHaveLength(0);
+    vi.advanceTimersByTime(1000);
+    await settle();
+    expect(find('.dcai-review-rows thead').textContent).toContain('Row 7 0.1 away');
+    expect(place.querySelector('script, img')).toBeNull();
+    press('j');
+    await settle();
+    press('k');
+    await settle();
+    expect(find('.dcai-review-rows thead').textContent).toContain('Row 7');
+    vi.advanceTimersByTime(1000);
+    await settle();
+    expect(asked(model)).toHaveLength(1);
+  });
+
+  it('are not asked for by a quick hand, nor where the finding names rows of its own', async () => {
+    const model = open({ near, item: i => (i === 2 ? { column: null, suggested: null } : {}) });
+    await settle();
+    press('q', 'q');
+    await settle();
+    expect(selected()).toBe('2');
+    vi.advanceTimersByTime(1000);
+    await settle();
+    expect(asked(model)).toHaveLength(0);
   });
 });
 

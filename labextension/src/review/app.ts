@@ -1,7 +1,7 @@
 // The review: which finding is looked at, what a key does to it, and what is said about it.
 import type { Answer, Card, Decision, Progress } from '../contract';
 import { Cards } from './cards';
-import { type Draft, ordered, reasonsAgainst, toSentence, toTake } from './choices';
+import { type Draft, ordered, reasonsAgainst, toSentence, toTake, toToggle } from './choices';
 import { type Channel, Connection } from './connection';
 import { Decider } from './decider';
 import { Help } from './help';
@@ -207,7 +207,7 @@ export class App {
   #takeClass(card: Card, place: number): void {
     const choice = ordered(card)[place];
     if (choice) {
-      this.#decide(card, toTake(card, choice.name));
+      this.#decide(card, card.several ? toToggle(card, choice.name) : toTake(card, choice.name));
     } else {
       this.#screen.say(`There are only ${toCount(card.classes.length, 'class', 'classes')}.`);
     }

@@ -1,5 +1,5 @@
 // One finding in full: why it is in doubt, the value and its repair, the classes, the row beside its peers.
-import type { Card, ClassChoice, Finding, Group, Scalar } from '../contract';
+import type { Card, ClassChoice, Finding, Group, Scalar, Sentence } from '../contract';
 import { hasClasses, hasSuggestion, isLabel, ordered, SHORTCUTS } from './choices';
 import { compare, showSide } from './diff';
 import { classes, el, keycap } from './dom';
@@ -32,6 +32,7 @@ export function showCard(card: Card, state: CardState, actions: CardActions): HT
     el('p', { class: 'dcai-review-reason' }, showText(card.finding.reason)),
     status?.state === 'error' && el('p', { class: 'dcai-review-failure' }, `Not saved. ${status.message ?? ''}`),
     state.saved.length > 0 && showSaved(state.saved),
+    card.sentence && showSentence(card.sentence),
     isLabel(card) ? showLabel(card) : showRepair(card),
     hasClasses(card) && showClasses(card, actions),
     showRows(card, actions.onEdit),
@@ -61,6 +62,22 @@ function showHead(finding: Finding, status: Status | undefined): HTMLElement {
     el('span', { title: 'How likely it is that something is wrong here' }, `doubt ${toPercent(finding.doubt)}`),
     status && badge(status)
   );
+}
+
+/** The sentence of a token, its tags under the words, the one in question set apart. */
+function showSentence(sentence: Sentence): HTMLElement {
+  const words = sentence.tokens.map((token, i) => {
+    const here = i === sentence.at;
+    const tag = toText(sentence.tags[i] ?? null);
+    return el(
+      here ? 'mark' : 'span',
+      { class: classes('dcai-review-token', here && 'is-found') },
+      showText(token),
+      tag !== 'O' && el('small', {}, showText(tag))
+    );
+  });
+  const cut = sentence.cut && el('span', { class: 'dcai-review-faint' }, ' … (cut for display)');
+  return el('p', { class: 'dcai-review-sentence', 'aria-label': 'The sentence' }, ...words, cut);
 }
 
 function showLabel(card: Card): HTMLElement {
@@ -141,7 +158,8 @@ function showClass(card: Card, choice: ClassChoice, place: number, actions: Card
   const given = isLabel(card) ? card.finding.given : card.label;
   const suggested = hasSuggestion(card) && choice.name === card.finding.suggested;
   const share = choice.probability;
-  const role = choice.name === given ? 'given' : suggested ? 'suggested' : '';
+  const held = card.several ? choice.given : choice.name === given;
+  const role = held ? 'given' : suggested ? 'suggested' : '';
   const node = button(
     classes('dcai-review-class', role && `is-${role}`),
     () => actions.onClass(place),
@@ -156,6 +174,9 @@ function showClass(card: Card, choice: ClassChoice, place: number, actions: Card
     share === null ? null : el('span', { class: 'dcai-review-share' }, toPercent(share))
   );
   node.setAttribute('aria-keyshortcuts', String(place + 1));
+  if (card.several) {
+    node.setAttribute('aria-pressed', String(choice.given ?? false));
+  }
   node.title = [toLine(toText(choice.name), 200) + (role && ` (${role})`), choice.meaning].filter(Boolean).join(': ');
   return node;
 }

@@ -10,6 +10,8 @@ export class Cards {
   #fetching = new Map<string, Promise<Card>>();
   /** Cards whose group may have changed since. */
   #old = new Set<string>();
+  /** Findings whose nearest rows were asked for. */
+  #near = new Set<string>();
 
   constructor(ask: Ask) {
     this.#ask = ask;
@@ -58,6 +60,20 @@ export class Cards {
     return fetching;
   }
 
+  /** Fetch the card with the rows most like it; null where it was asked for before, or there are none. */
+  async fetchNearest(finding: string): Promise<Card | null> {
+    if (this.#near.has(finding)) {
+      return null;
+    }
+    this.#near.add(finding);
+    const reply = await this.#ask({ ask: 'near', finding });
+    if (!reply.card?.peers.length) {
+      return null;
+    }
+    this.put(reply.card);
+    return reply.card;
+  }
+
   /** Fetch cards that will be wanted soon. One that fails is asked for again when it is wanted. */
   fetchAhead(findings: string[]): void {
     for (const finding of findings.filter(f => !this.#cards.has(f))) {
@@ -70,6 +86,7 @@ export class Cards {
     for (const finding of findings) {
       this.#cards.delete(finding);
       this.#fetching.delete(finding);
+      this.#near.delete(finding);
     }
     for (const [finding, card] of this.#cards) {
       if (card.group) {

@@ -16,6 +16,11 @@ export function isLabel(card: Card): boolean {
   return hasClasses(card) && card.finding.column !== null;
 }
 
+/** True where rows like this one would help, and none are shown: the finding is about the label, and names no peers. */
+export function wantsNearest(card: Card): boolean {
+  return isLabel(card) && card.peers.length === 0;
+}
+
 /** The classes, most probable first; those without a probability keep their order, at the end. */
 export function ordered(card: Card): ClassChoice[] {
   return [...card.classes].sort((a, b) => (b.probability ?? -1) - (a.probability ?? -1));
@@ -32,10 +37,20 @@ export function toTake(card: Card, value: Scalar): Draft {
   if (column !== null && value === given) {
     return { finding, verdict: 'keep' };
   }
+  if (card.several && isLabel(card)) {
+    return { finding, verdict: 'relabel', value, column };
+  }
   const known = card.classes.find(c => toText(c.name) === toText(value));
   return known
     ? { finding, verdict: 'relabel', value: known.name, column }
     : { finding, verdict: 'edit', value, column };
+}
+
+/** The set of classes with one of them turned on or off. */
+export function toToggle(card: Card, name: Scalar): Draft {
+  const { finding, column } = card.finding;
+  const held = card.classes.filter(c => (c.given ?? false) !== (c.name === name)).map(c => c.name);
+  return { finding, verdict: 'relabel', value: held, column };
 }
 
 /** True where a decision settles its finding; an edit of another cell of the row leaves it open. */

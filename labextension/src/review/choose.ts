@@ -3,7 +3,7 @@ import type { Scalar } from '../contract';
 import { type Dialog, frame } from './dialog';
 import { classes, el, fill, setAttribute } from './dom';
 import type { Pressed } from './keys';
-import { showValue, toPercent, toText } from './value';
+import { showValue, toCount, toPercent, toText } from './value';
 
 export interface Option {
   value: Scalar;
@@ -16,6 +16,8 @@ export interface Choosing {
   options: Option[];
   /** Several values may be chosen; these are, to begin with. */
   several?: Scalar[];
+  /** So many of several must be chosen; default two. */
+  least?: number;
   /** A value that is no option may be typed. */
   free?: boolean;
   onChoose(values: Scalar[]): void;
@@ -95,6 +97,10 @@ export class Chooser implements Dialog {
     return true;
   }
 
+  get #least(): number {
+    return this.#choosing.least ?? 2;
+  }
+
   get #shown(): Option[] {
     return this.#found.slice(0, SHOWN);
   }
@@ -118,7 +124,7 @@ export class Chooser implements Dialog {
   }
 
   #finish(): void {
-    if (this.#choosing.several && this.#chosen.length > 1) {
+    if (this.#choosing.several && this.#chosen.length >= this.#least) {
       this.#choosing.onChoose(this.#chosen);
     }
   }
@@ -152,8 +158,9 @@ export class Chooser implements Dialog {
     this.#list.querySelector('.is-active')?.scrollIntoView?.({ block: 'nearest' });
     if (this.#save) {
       const count = this.#chosen.length;
-      this.#save.disabled = count < 2;
-      this.#save.textContent = count < 2 ? 'Choose at least two values' : `Save: ${count} values are right`;
+      this.#save.disabled = count < this.#least;
+      this.#save.textContent =
+        count < this.#least ? 'Choose at least two values' : `Save: ${toCount(count, 'value is', 'values are')} right`;
     }
   }
 

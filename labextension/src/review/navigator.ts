@@ -1,6 +1,7 @@
 // Where in the queue the reviewer is: moving, loading what is moved to, and finding what is open.
 import type { Card } from '../contract';
 import type { Cards } from './cards';
+import { wantsNearest } from './choices';
 import type { Connection } from './connection';
 import { el, setAttribute } from './dom';
 import type { List } from './list';
@@ -37,6 +38,7 @@ export class Navigator {
   /** Grows with every move, so that what arrives for an earlier one is dropped. */
   #move = 0;
   #resting: ReturnType<typeof setTimeout> | undefined;
+  #looking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -44,6 +46,7 @@ export class Navigator {
 
   close(): void {
     clearTimeout(this.#resting);
+    clearTimeout(this.#looking);
   }
 
   /** Hold the keys until something that was asked for is known. The returned function says whether that still matters. */
@@ -57,6 +60,7 @@ export class Navigator {
   #show(card: Card): void {
     this.card = card;
     this.#parts.draw(card);
+    this.#showNearestSoon(card);
     this.#parts.typed.resume();
   }
 
@@ -231,5 +235,22 @@ export class Navigator {
   refreshSoon(finding: string): void {
     clearTimeout(this.#resting);
     this.#resting = setTimeout(() => this.refresh(finding), REST);
+  }
+
+  /** Put the rows most like this one beside it once the hand rests: they take Python a moment, and a clear case needs none. */
+  #showNearestSoon(card: Card): void {
+    const move = this.#move;
+    const { finding } = card.finding;
+    clearTimeout(this.#looking);
+    if (!wantsNearest(card)) {
+      return;
+    }
+    this.#looking = setTimeout(async () => {
+      const found = await this.#parts.cards.fetchNearest(finding);
+      if (found && move === this.#move && this.card?.finding.finding === finding) {
+        this.card = found;
+        this.#parts.draw(found);
+      }
+    }, REST);
   }
 }

@@ -9,6 +9,20 @@ import { toText } from './value';
 type Decide = (draft: Draft) => void;
 
 export function openSearch(dialogs: DialogPlace, card: Card, decide: Decide): void {
+  if (card.several) {
+    const { finding, column } = card.finding;
+    dialogs.show(
+      new Chooser({
+        title: 'All classes that belong here',
+        options: toOptions(card),
+        several: card.classes.filter(c => c.given).map(c => c.name),
+        least: 0,
+        onChoose: value => decide({ finding, verdict: 'relabel', value, column }),
+        onClose: () => dialogs.close()
+      })
+    );
+    return;
+  }
   dialogs.show(
     new Chooser({
       title: 'Take another class',

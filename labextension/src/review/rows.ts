@@ -46,7 +46,14 @@ function showHead(peers: ShownRow[]): HTMLElement {
       {},
       el('td'),
       el('th', { scope: 'col' }, 'This row'),
-      ...peers.map(p => el('th', { scope: 'col' }, `Row ${p.row.toLocaleString('en-US')}`))
+      ...peers.map(p =>
+        el(
+          'th',
+          { scope: 'col' },
+          `Row ${p.row.toLocaleString('en-US')}`,
+          p.how && el('span', { class: 'dcai-review-faint dcai-review-how' }, ` ${p.how}`)
+        )
+      )
     )
   );
 }

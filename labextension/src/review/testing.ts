@@ -1,5 +1,5 @@
 // A stand-in for Python, for the tests of the front end: it keeps decisions as the session does, and can be silent.
-import type { Answer, Card, Decision, Progress, QueueItem, Reply, Request, Scalar } from '../contract';
+import type { Answer, Card, Decision, Progress, QueueItem, Reply, Request, Scalar, ShownRow } from '../contract';
 import type { Model } from './app';
 
 type Listener = (content: unknown) => void;
@@ -8,6 +8,8 @@ export interface FakeOptions {
   total?: number;
   card?: (item: QueueItem) => Partial<Card>;
   item?: (position: number) => Partial<QueueItem>;
+  /** The rows most like any one. */
+  near?: ShownRow[];
   /** Refuse a decision with a sentence. */
   refuse?: (decision: Decision) => string | undefined;
 }
@@ -165,7 +167,11 @@ export class FakeModel implements Model {
     const position = request.ask === 'draw' ? drawn : this.#items.findIndex(i => i.finding === request.finding);
     const item = this.#items[position];
     return item
-      ? { seq, start: position, card: this.#card(item) }
+      ? {
+          seq,
+          start: position,
+          card: { ...this.#card(item), ...(request.ask === 'near' && { peers: this.#options.near ?? [] }) }
+        }
       : { seq, error: `There is no finding '${request.finding}'.` };
   }
 

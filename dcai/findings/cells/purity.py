@@ -1,0 +1,92 @@
+"""Purity: which groups are of one value, with errors in them, and which hold several values by nature."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dcai.findings.cells.ballots import Floats, Groups
+
+ROUNDS = 40
+SETTLED = 1e-4
+FIRMNESS = 20.0  # how alike the rates of errors of different groups are, in cells
+MIXED_GAP = 0.2  # mixed groups lose at least this many more of their cells
+MOST_FRESH = 4  # further values beyond these say no more
+MOST_REPEATS = 2.0  # nor do further repeats in a group of so many rows
+FEW_SOURCES = 30.0
+SAME = 0.6  # how often two values are equal that lose the vote in a group of several values
+WORST_ERROR = 0.65  # beyond it, what most rows of a group say is no value of the group
+
+
+def fit_errors(size: Floats, lost: Floats, kinds: Floats, repeat: float) -> tuple[float, float, tuple[float, float]]:
+    """Fit a mixture of groups of one value, in which cells are wrong at one rate, and groups of several values.
+
+    Parameters
+    ----------
+    size, lost, kinds : array of float
+        The cells of each group, those that lose the vote, and the number of different values.
+    repeat : float
+        How often two cells that lose the vote in one group are equal.
+
+    Returns
+    -------
+    tuple
+        The rate of errors, the share of groups of one value, and the two parameters of the beta distribution of the
+        share of cells that lose the vote in the other groups.
+    """
+    rate = lost / size
+    error = float(np.clip(np.average(rate, weights=np.minimum(size, 10.0)), 0.005, 0.3))
+    pure, mixed = 0.8, (1.5, 1.5)
+    for _ in range(ROUNDS):
+        before, share = error, pure
+        belief = weigh_pure(size, lost, kinds, (error, pure, repeat, *mixed))
+        pure = float((belief.sum() + 2) / (len(size) + 2.5))
+        error = float(np.clip(((belief * lost).sum() + 0.02) / ((belief * size).sum() + 1), 0.002, WORST_ERROR))
+        mixed = _fit_beta(rate, 1 - belief, min(0.9, error + MIXED_GAP))
+        if abs(before - error) < SETTLED and abs(share - pure) < SETTLED:
+            break
+    return error, pure, mixed
+
+
+def weigh_pure(size: Floats, lost: Floats, kinds: Floats, law: tuple[float, float, float, float, float]) -> Floats:
+    """Return the probability that each group is of one value, shape of `size`.
+
+    Errors come at one rate, a little more in one group than in another, and are seldom alike; in a group of several
+    values the rate is any, and those that lose the vote are often the same.
+    """
+    from scipy.special import betaln
+
+    error, pure, repeat, a, b = law
+    wrong, right = error * FIRMNESS, (1 - error) * FIRMNESS
+    one = betaln(lost + wrong, size - lost + right) - betaln(wrong, right)
+    several = betaln(lost + a, size - lost + b) - betaln(a, b)
+    # Sources copy each other's errors: in a group of few sources repeats say little, in a large one much.
+    told = MOST_REPEATS + np.log(np.maximum(size / FEW_SOURCES, 1.0))
+    again = np.clip(lost - (kinds - 1), 0, told)
+    fresh = np.clip(kinds - 2, 0, MOST_FRESH)
+    several += again * np.log(SAME / repeat) + fresh * np.log((1 - SAME) / (1 - repeat)) if repeat < SAME else 0.0
+    return np.asarray(1 / (1 + np.exp(np.clip(several - one, -60, 60)) * (1 - pure) / pure))
+
+
+def _fit_beta(rate: Floats, weight: Floats, least: float) -> tuple[float, float]:
+    """Fit a beta distribution by its moments, drawn to an even spread where there is little to learn from."""
+    total = weight.sum() + 4
+    mean = float((weight * rate).sum() + 4 * 0.4) / total
+    spread = float((weight * (rate - mean) ** 2).sum() + 4 * 0.06) / total
+    mean = float(np.clip(mean, least, 0.9))
+    firm = float(np.clip(mean * (1 - mean) / max(spread, 1e-6) - 1, 1.5, 6.0))
+    return mean * firm, (1 - mean) * firm
+
+
+def measure_repeats(groups: Groups) -> float:
+    """Return how often two cells of one group that both lose the vote hold the same value."""
+    in_cell = np.zeros(len(groups.votes), dtype=np.int64)
+    known = groups.row_cell >= 0
+    in_cell[groups.row_cell[known]] = groups.row_group[known]
+    lost = groups.sizes - groups.first
+    alike = np.bincount(in_cell, groups.votes * (groups.votes - 1), minlength=len(groups.sizes))
+    same = alike - groups.first * (groups.first - 1)
+    clear = (groups.first > groups.second) & (lost > 1) & (2 * groups.first > groups.sizes)
+    pairs = (lost * (lost - 1))[clear]
+    # Each group counts once, whatever its size; a prior of two groups says that errors seldom repeat.
+    shares = same[clear] / pairs
+    return float((shares.sum() + 2 * 0.1) / (len(shares) + 2))

@@ -1,0 +1,117 @@
+"""Relations: the columns of a table by number, what they settle in each other, and the cells that break it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dcai.base.fingerprints import canonical, distinct_cells
+from dcai.base.table import Table
+from dcai.findings.cells.ballots import Codes, combine
+from dcai.findings.cells.breaches import Breaches, find_breaches
+from dcai.findings.cells.dependencies import mine_dependencies
+
+MOST_PEERS = 20
+MOST_COLUMNS = 200
+LEAST_DOUBT = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class Relations:
+    """What the columns of a table say about each other.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The columns that were looked at.
+    codes : array of int, shape (n, m)
+        Their cells by number, equal for cells that are written differently but mean one value; -1 for empty ones.
+    cells : tuple of lists
+        For each column, the commonest cell of each number.
+    breaches : Breaches
+        The cells that break dependencies.
+    left_out : tuple of str
+        The columns that were not looked at, for there were too many.
+    """
+
+    names: tuple[str, ...]
+    codes: Codes
+    cells: tuple[list[Any], ...]
+    breaches: Breaches
+    left_out: tuple[str, ...] = ()
+
+    def choose(self, *, empty: bool) -> npt.NDArray[np.intp]:
+        """Return the places of the breaches worth a finding: of empty cells, or of all others."""
+        found = self.breaches
+        is_empty = self.codes[found.row, found.column] < 0 if len(found.row) else np.empty(0, dtype=bool)
+        return np.flatnonzero((is_empty == empty) & (found.doubt >= LEAST_DOUBT))
+
+    def suggest(self, places: Sequence[int] | npt.NDArray[np.intp]) -> list[Any]:
+        """Return the cell that the groups of each of these breaches vote for, None where there is none."""
+        found = self.breaches
+        pairs = zip(found.column[places], found.code[places], strict=True)
+        return [self.cells[c][v] if v >= 0 else None for c, v in pairs]
+
+    def find_peers(self, places: npt.NDArray[np.intp]) -> list[list[int]]:
+        """Return for each of these breaches rows of its group that hold the value voted for."""
+        found, peers = self.breaches, [[] for _ in places]  # type: tuple[Breaches, list[list[int]]]
+        which = found.dependency[places]
+        for place in np.unique(which[which >= 0]):
+            known = found.dependencies[place]
+            left = combine(found.mended, known.left)
+            right = self.codes[:, known.right]
+            order = np.lexsort((right, left))
+            keys = left[order] * (right.max() + 1) + right[order]
+            for i in np.flatnonzero(which == place):
+                row, code = found.row[places[i]], found.code[places[i]]
+                start = np.searchsorted(keys, left[row] * (right.max() + 1) + code)
+                same = order[start : start + MOST_PEERS + 1]
+                same = same[(left[same] == left[row]) & (right[same] == code) & (same != row)]
+                peers[i] = [int(p) for p in same[:MOST_PEERS]]
+        return peers
+
+
+def relate_columns(table: Table) -> Relations:
+    """Number the cells of a table, mine what its columns settle in each other, and find the cells that break it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"zip": np.repeat(np.arange(20), 5), "city": np.repeat(list("abcd"), 25)})
+    >>> frame.loc[7, "city"] = "c"
+    >>> found = relate_columns(Table(frame))
+    >>> found.suggest(found.choose(empty=False))
+    ['a']
+    """
+    usable = [n for n in table.features if table.kinds[n] not in ("image", "other", "empty")]
+    names, left_out = usable[:MOST_COLUMNS], usable[MOST_COLUMNS:]
+    numbered = [_number_cells(table.frame[name]) for name in names]
+    codes = np.column_stack([c for c, _ in numbered]) if names else np.empty((len(table), 0), dtype=np.int64)
+    cells = tuple(c for _, c in numbered)
+    texts = [[str(v) for v in its] for its in cells]
+    breaches = find_breaches(codes, mine_dependencies(codes), texts)
+    return Relations(tuple(names), codes, cells, breaches, tuple(left_out))
+
+
+def _number_cells(column: Any) -> tuple[Codes, list[Any]]:
+    """Number the cells of a column by what they mean; blank texts are empty. Return the commonest writing of each."""
+    written, distinct = distinct_cells(column)
+    rows = np.bincount(written[written >= 0], minlength=len(distinct))
+    number: dict[str, int] = {}
+    of_written = np.full(len(distinct) + 1, -1, dtype=np.int64)
+    faces: list[Counter[int]] = []
+    for i, cell in enumerate(distinct):
+        text = canonical(cell)
+        if text is None or not text.strip():
+            continue
+        place = number.setdefault(text, len(faces))
+        if place == len(faces):
+            faces.append(Counter())
+        faces[place][i] += int(rows[i])
+        of_written[i] = place
+    return of_written[written], [distinct[max(f, key=lambda i: (f[i], -i))] for f in faces]

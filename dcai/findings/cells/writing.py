@@ -1,0 +1,67 @@
+"""How a column writes its values: the one way that most of them follow, and the values that are written otherwise.
+
+Only columns of one type are judged: numbers, moments, durations and codes. A column of texts has no way of writing that
+a value could miss. A type has attributes (unit, currency, marks of thousands, order of day and month ...), and each is
+judged on its own, on those values alone that could show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dcai.base.display import show_share
+from dcai.findings.cells.formats import most_common
+
+TYPED = 0.6  # of the rows: then the column is of this type
+FEWEST_ROWS = 20
+FEW_ALIEN = 0.25  # beyond it, what is not of the type is a type of its own
+MAJORITY = 0.5
+RECURRING = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Unlike:
+    """A value that is not written as its column writes values, and how it would be."""
+
+    doubt: float
+    reason: str
+    suggested: str | None = None
+    confidence: float = float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class Writing:
+    """The distinct texts of a column, with their rows; disguised empties are left out."""
+
+    name: str
+    rows: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """The rows of all texts."""
+        return sum(self.rows.values())
+
+    def share(self, values: Sequence[str]) -> float:
+        """Return the share of the rows that hold one of these values."""
+        return sum(self.rows[v] for v in values) / max(self.total, 1)
+
+    def rank(self, key: Callable[[str], str], values: Sequence[str]) -> list[tuple[str, int]]:
+        """Count the rows by a key of their value, most first."""
+        return most_common([key(v) for v in values], [self.rows[v] for v in values])
+
+
+def doubt_of(share: float) -> float:
+    """Say how doubtful a writing is that this share of the column has: a rare one more than a frequent one.
+
+    Examples
+    --------
+    >>> [round(doubt_of(share), 2) for share in (0.001, 0.05, 0.45)]
+    [0.9, 0.86, 0.54]
+    """
+    return 0.9 - 0.8 * share
+
+
+def describe(name: str, usual: str, rows: int, total: int) -> str:
+    """Say how a column usually writes its values."""
+    return f"{show_share(rows / max(total, 1))} of {name!r} are written like {usual!r}"

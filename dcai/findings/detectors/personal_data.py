@@ -1,0 +1,208 @@
+"""Columns that hold personal data: what people can be reached or recognised by. Values are only ever shown masked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dcai.findings.evidence import Evidence, Unmet
+from dcai.findings.shape import Detector, make_findings
+from dcai.findings.tables.identifiers import IDENTIFIERS, Identifier
+from dcai.findings.wording import count, name_some, say_left_out
+
+FILLED_SHARE = 0.8  # what has only a shape, or a check that one in some passes, must fill this much of a column
+FEWEST = 3  # and be as many
+RARE = 1e-5  # the chance that so many pass a check by accident
+HIT_SHARE = 0.5  # of the candidates within texts that must pass their check
+MOST_DISTINCT = 20_000  # values looked at in each column
+LONGEST = 2_000  # characters looked at in each value
+MOST_PEERS = 1_000
+SURE, HINT = 0.9, 0.5
+_SHOWN = 30
+_LONGEST_HINT = 100
+_FIRST = 1
+_LOOKED_FOR = (
+    "e-mail and IP addresses, telephone numbers, IBANs, payment cards and personal numbers of DE, ES, FR, IT, NL, PL, BR and US; "
+    "by column name and shape only, for names of people, postal addresses and dates of birth"
+)
+
+
+class Hint(NamedTuple):
+    """A kind of personal data that only the name of the column and the shape of its values tell."""
+
+    plural: str
+    name: re.Pattern[str]
+    shape: re.Pattern[str]
+    distinct: int = 3
+
+
+def _words(*names: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^| )(?:{'|'.join(names)})(?: |$)")
+
+
+_PERSON = r"[^\W\d_][\w'\u2019.-]*(?:,? [^\W\d_][\w'\u2019.-]*){0,4}"
+_STREET = (
+    r"street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|way|court|ct|highway|hwy|square|sq|place|pl|terrace"
+)
+_STRASSE = r"stra\u00dfe|strasse|str\.?|weg|platz|gasse|allee|ring|damm|ufer"
+_ADDRESS = (
+    rf"\d+[a-z]?,? (?:[\w.'-]+ ){{1,5}}(?:{_STREET})\b.*|[\w. -]+(?:{_STRASSE}) \d+ ?[a-z]?\b.*|"
+    r"\d+,? (?:bis |ter )?(?:rue|avenue|boulevard|place|chemin) .+|(?:calle|via|viale|piazza|rua|avenida) .+\d+.*"
+)
+HINTS = (
+    Hint(
+        "names of people",
+        _words(
+            "(?:first|last|given|family|full|middle|maiden|sur|fore|f|l) ?name",
+            "surname|vorname|nachname|prenom|apellidos?",
+            "(?:patient|customer|employee|person|contact|client|student|user|member|owner|holder|guest) ?(?:full )?name",
+        ),
+        re.compile(_PERSON),
+    ),
+    Hint(
+        "telephone numbers",
+        _words("(?:(?:tele|cell ?)?phone|mobile|fax)(?: ?(?:number|no|nr))?", "tel", "telefon", "handy"),
+        re.compile(r"\+?[\d ()./-]{7,20}"),
+    ),
+    Hint(
+        "postal addresses",
+        _words("(?:(?:street|home|postal|mailing) ?)?address ?1?", "street|anschrift|adresse", "stra(?:ss|\u00df)e"),
+        re.compile(r".*\d.*[^\W\d_]{3}.*|.*[^\W\d_]{3}.*\d.*"),
+    ),
+    Hint(
+        "dates of birth",
+        _words("dob", "(?:date of )?birth ?(?:date|day)?", "geburts(?:datum|tag)"),
+        re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}.*"),
+    ),
+    Hint(
+        "social security numbers",
+        _words("ssn", "social ?security ?(?:number|no)?"),
+        re.compile(r"\d{3}[- ]?\d{2}[- ]?\d{4}"),
+    ),
+    Hint("passport numbers", _words("passport ?(?:number|no)?"), re.compile(r"[A-Z0-9]{6,10}")),
+)
+ADDRESSES = Hint("postal addresses", re.compile(""), re.compile(_ADDRESS, re.IGNORECASE), distinct=10)
+
+
+def find(evidence: Evidence) -> pd.DataFrame:
+    """Find the columns that hold personal data; all columns are looked at, also label and key."""
+    found: list[tuple[str, str, float, list[int]]] = []
+    left: dict[str, list[str]] = {}
+    looked = 0
+    for name in evidence.table.frame.columns:
+        kind = evidence.table.kinds[name]
+        if kind in ("image", "other", "boolean", "empty"):
+            left.setdefault(f"its kind is {kind}", []).append(name)
+            continue
+        looked += 1
+        found += [(name, *hit) for hit in _search(name, evidence.table.frame[name])]
+    if not looked:
+        raise Unmet("there is no column of texts, categories, numbers or dates")
+    note = f"{count(looked, 'column')} searched for {_LOOKED_FOR}"
+    return make_findings(
+        [-1] * len(found),
+        [f[2] for f in found],
+        [f[1] for f in found],
+        column=[f[0] for f in found],
+        peers=[f[3] for f in found],
+        note="; ".join([note, *say_left_out("personal data", left)]),
+    )
+
+
+def _search(name: str, column: pd.Series[Any]) -> list[tuple[str, float, list[int]]]:
+    codes, distinct = pd.factorize(column)
+    some = np.unique(np.linspace(0, len(distinct) - 1, min(len(distinct), MOST_DISTINCT)).astype(np.intp))
+    texts = {int(i): text for i in some if (text := _write(distinct[i]))}
+    if not texts:
+        return []
+    found = {}
+    for kind in IDENTIFIERS:
+        hits = _identify(kind, texts)
+        if hits and kind.plural not in found:
+            found[kind.plural] = _report(name, kind.plural, hits, codes, texts, SURE)
+    if not found:
+        found = {h.plural: _report(name, h.plural, hits, codes, texts, HINT) for h, hits in _guess(name, texts)}
+    return list(found.values())
+
+
+def _write(value: object) -> str:
+    """Write a cell as it would be typed; numbers with decimals are nobody's."""
+    if isinstance(value, (float, np.floating)):
+        number = float(value)
+        return f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else ""  # noqa: PLR2004 (exact so far)
+    return str(value).strip()[:LONGEST]
+
+
+def _identify(kind: Identifier, texts: dict[int, str]) -> dict[int, str]:
+    """Find values that are, or hold, one of a kind; none where that may be an accident."""
+    candidates: dict[int, str] = {}
+    for place, text in texts.items():
+        its = kind.pattern.fullmatch(text) if kind.alone else kind.pattern.search(text)
+        if its is not None:
+            candidates[place] = its[0]
+    if not candidates or (kind.alone and len(candidates) < FILLED_SHARE * len(texts)):
+        return {}
+    hits = {place: text for place, text in candidates.items() if kind.check(text)}
+    share = FILLED_SHARE if kind.alone else HIT_SHARE
+    if len(hits) < share * len(candidates) or (kind.alone and len(hits) < FEWEST):
+        return {}
+    if kind.chance > 0 and not _is_no_accident(len(hits), len(candidates), kind.chance):
+        return {}
+    return hits
+
+
+def _is_no_accident(hits: int, candidates: int, chance: float) -> bool:
+    from scipy.stats import binom
+
+    # A check that nearly everything passes says nothing: then the shape of a whole column has to do.
+    return chance > HIT_SHARE or bool(binom.sf(hits - 1, candidates, chance) < RARE)
+
+
+def _guess(name: str, texts: dict[int, str]) -> Iterable[tuple[Hint, dict[int, str]]]:
+    """Find what only the name of the column and the shape of most values tell."""
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+", " ", name).casefold().strip()
+    for hint in (*HINTS, ADDRESSES):
+        if hint.name.search(split) is None:
+            continue
+        hits = {place: text for place, text in texts.items() if hint.shape.fullmatch(text[:_LONGEST_HINT])}
+        if len(hits) >= max(hint.distinct, FILLED_SHARE * len(texts)):
+            yield hint, hits
+            return
+
+
+def _report(
+    name: str, plural: str, hits: dict[int, str], codes: npt.NDArray[np.intp], texts: dict[int, str], doubt: float
+) -> tuple[str, float, list[int]]:
+    rows = np.flatnonzero(np.isin(codes, list(hits)))
+    looked = int(np.isin(codes, list(texts)).sum())
+    examples = sorted({mask(text) for text in hits.values()}, key=lambda t: (len(t), t))
+    middle = len(examples) // 2  # neither the shortest nor the longest
+    shown = name_some(examples[middle : middle + 2])
+    verb = "holds" if doubt == SURE else "seems to hold"
+    why = "" if doubt == SURE else ", judging by its name and the shape of its values"
+    sentence = (
+        f"{name!r} {verb} {plural}{why}: {len(rows):,} of {count(looked, 'filled cell')}, such as {shown} (masked)."
+    )
+    return sentence, doubt, [int(r) for r in rows[:MOST_PEERS]]
+
+
+def mask(text: str) -> str:
+    """Hide all letters and digits of a value but the first.
+
+    Examples
+    --------
+    >>> mask("ann@example.org"), mask("+49 30 1234")
+    ('a**@*******.***', '+4* ** ****')
+    """
+    cut = text[:_SHOWN]
+    signs = [i for i, c in enumerate(cut) if c.isalnum()]
+    hidden = set(signs[_FIRST:] if len(signs) > _FIRST else signs)
+    return "".join("*" if i in hidden else c for i, c in enumerate(cut)) + ("..." if len(text) > _SHOWN else "")
+
+
+detector = Detector("personal_data", find)

@@ -1,0 +1,1 @@
+"""Features: columns, texts and pictures as vectors that models can look at."""

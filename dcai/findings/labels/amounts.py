@@ -1,0 +1,281 @@
+"""Labels that are numbers: predicted out of sample on the scale that suits them, and judged by what is usual there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dcai.base.fingerprints import canonicals, plain
+from dcai.findings.labels import models
+from dcai.findings.labels.residuals import Judgement, judge_residuals, tame
+from dcai.findings.shape import join_findings, make_findings
+from dcai.findings.wording import count, count_unlabelled
+
+if TYPE_CHECKING:
+    from dcai.findings.evidence import Evidence
+
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
+
+ORDERS = 3.0  # labels may be better on a logarithmic scale when the largest is so many times the middle one
+LIKELY = 0.5
+NO_NUMBER = 0.95  # the doubt of a label that is no number among numbers
+USUAL = 0.2  # a slip is suggested where at least this share of usual labels lies farther from its prediction than what was meant
+SPREAD_LEAF = 20  # rows that a spread is averaged over
+SLIPS = ((10.0, "a zero too many"), (0.1, "a zero too few"), (100.0, "two zeros too many"), (0.01, "two zeros too few"),
+         (1000.0, "three zeros too many"), (0.001, "three zeros too few"), (-1.0, "the wrong sign"))  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """A scale on which labels are predicted: to it, back from it, and the logarithm of its slope."""
+
+    name: str
+    to: Callable[[Floats], Floats]
+    back: Callable[[Floats], Floats]
+    slope: Callable[[Floats], Floats]
+    least: float = -np.inf
+
+    def within(self, values: Floats) -> Floats:
+        """Pull values in to where the scale is defined."""
+        return np.maximum(values, self.least)
+
+
+PLAIN = Scale("as they are", lambda y: y, lambda z: z, np.zeros_like)
+
+
+def _make_logarithmic(least: float) -> Scale:
+    return Scale("on a logarithmic scale", np.log, np.exp, lambda y: -np.log(y), least)
+
+
+def _make_soft(middle: float) -> Scale:
+    """Logarithmic far from zero, plain near it: for labels with long tails that may be zero or of either sign."""
+    return Scale(
+        "on a scale that is logarithmic far from zero", lambda y: np.arcsinh(y / middle), lambda z: middle * np.sinh(z),
+        lambda y: -0.5 * np.log(y**2 + middle**2),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Amounts:
+    """What is known of each label that is a number; all arrays of shape (n,).
+
+    Attributes
+    ----------
+    predicted : array of float
+        Out of sample.
+    doubt : array of float
+        The probability that the label is wrong, 0 where there is none.
+    suggested, confidence : array of float
+        The better value, and the probability that it is nearer to the truth than the given one.
+    slip : array of object
+        Which slip explains the label, None for none.
+    note : str
+        How it was done.
+    """
+
+    predicted: Floats
+    doubt: Floats
+    suggested: Floats
+    confidence: Floats
+    slip: npt.NDArray[np.object_]
+    note: str
+
+
+def judge_amounts(evidence: Evidence) -> Amounts:
+    """Predict every label out of sample on the scales that suit, and judge it on the one that explains the labels best."""
+    values = evidence.targets
+    folds = _make_folds(evidence)
+    given = None if evidence.settings.model is None else _predict_given(evidence, values, folds)
+    tried: list[tuple[Scale, Floats, Floats, Judgement]] = []
+    for scale in _list_scales(values):
+        z = _transform(scale, values)
+        slips = _list_slips(values, scale)
+        predicted = _predict(evidence, tame(z), folds) if given is None else _transform(scale, scale.within(given))
+        judged = judge_residuals(z, predicted, None, slips)
+        if given is None and (judged.doubt > LIKELY).any():
+            # Taught again with what is in doubt replaced: wrong labels bend the models that are to judge them.
+            predicted = _predict(evidence, np.where(judged.doubt > LIKELY, predicted, z), folds)
+            judged = judge_residuals(z, predicted, None, slips)
+        tried.append((scale, predicted, z, judged))
+    scale, predicted, z, judged = tried[_choose_scale(tried, values)]
+    if not judged.note:
+        spread = _predict_spread(evidence, z - predicted, predicted, folds)
+        judged = judge_residuals(z, predicted, spread, _list_slips(values, scale))
+    back = scale.back(predicted) if given is None else given
+    made = Amounts(
+        back, judged.doubt, back, judged.doubt, np.full(len(values), None, dtype=object), _describe(scale, judged)
+    )
+    return _explain_slips(made, values, scale, judged)
+
+
+def _choose_scale(tried: list[tuple[Scale, Floats, Floats, Judgement]], values: Floats) -> int:
+    """Choose the scale that explains the labels best; labels in doubt on any of them have no say, nor a scale without spread."""
+    exact = [i for i, (*_, judged) in enumerate(tried) if judged.note]
+    if exact:
+        return exact[0]
+    sound = np.all([judged.doubt < LIKELY for *_, judged in tried], axis=0)
+    fits = [float(np.nansum((judged.fit + scale.slope(values))[sound])) for scale, _, _, judged in tried]
+    return int(np.argmax(fits))
+
+
+def _list_slips(values: Floats, scale: Scale) -> list[tuple[Floats, Floats]]:
+    """List for each slip the labels without it, and how much denser labels lie there on this scale."""
+    found = []
+    for factor, _ in SLIPS:
+        meant = np.where(values == 0, np.nan, values / factor)
+        at = _transform(scale, meant)
+        # Densities on the plain scale shrink by the factor; those on another scale by its slopes, too.
+        dense = scale.slope(np.abs(values)) * -1 + scale.slope(np.abs(meant)) - np.log(abs(factor))
+        found.append((np.where(np.isfinite(at), at, np.nan), np.nan_to_num(dense)))
+    return found
+
+
+def _transform(scale: Scale, values: Floats) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(scale.to(values), dtype=np.float64)
+
+
+def _list_scales(values: Floats) -> list[Scale]:
+    known = values[~np.isnan(values)]
+    size = np.abs(known[known != 0])
+    if not len(size) or size.max() <= ORDERS * np.median(size):
+        return [PLAIN]
+    return [PLAIN, _make_logarithmic(float(known.min())) if known.min() > 0 else _make_soft(float(np.median(size)))]
+
+
+def _make_folds(evidence: Evidence) -> Rows:
+    known = np.where(np.isnan(evidence.targets), -1, 0)
+    groups = len(np.unique(evidence.twins[known == 0]))
+    if groups < 2:  # noqa: PLR2004 (a row is predicted by others)
+        from dcai.findings.evidence import Unmet
+
+        raise Unmet("all labelled rows are equal in their features, so no row can be predicted from others")
+    return models.make_folds(
+        known, evidence.twins, min(evidence.settings.folds, groups), evidence.settings.random_state
+    )
+
+
+def _predict(evidence: Evidence, taught: Floats, folds: Rows) -> Floats:
+    """Predict by a mixture of a line and trees, weighted by their errors."""
+    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.linear_model import Ridge
+
+    makers = {"line": Ridge(1.0), "trees": ExtraTreesRegressor(100, min_samples_leaf=2, random_state=0, n_jobs=1)}
+    predicted = [_out_of_sample(evidence, name, model, evidence.dense, taught, folds) for name, model in makers.items()]
+    loss = np.array([np.nanmean(np.abs(p - taught)) for p in predicted])
+    weights = (loss.min() / np.maximum(loss, 1e-12)) ** 4 if loss.min() > 0 else (loss == loss.min()).astype(float)
+    return np.asarray(np.average(predicted, axis=0, weights=weights))
+
+
+def _predict_given(evidence: Evidence, values: Floats, folds: Rows) -> Floats:
+    """Predict by the user's own model, which learns the labels as they are."""
+    from dcai.findings.labels.prediction import prepare_model
+
+    features, make = prepare_model(evidence, evidence.settings.model)
+    return _out_of_sample(evidence, type(evidence.settings.model).__name__, make(0), features, values, folds)
+
+
+def _out_of_sample(evidence: Evidence, name: str, model: Any, features: Any, taught: Floats, folds: Rows) -> Floats:
+    from sklearn.base import clone
+    from threadpoolctl import threadpool_limits
+
+    found = np.full(len(taught), float(np.nanmedian(taught)))
+    take = features.iloc if hasattr(features, "iloc") else features
+    numbers = np.unique(folds[folds >= 0])
+    with threadpool_limits(1):
+        for done, fold in enumerate(numbers):
+            train = np.flatnonzero((folds != fold) & (folds >= 0))
+            train = train[np.linspace(0, len(train) - 1, min(len(train), models.TREE_ROWS)).astype(np.intp)]
+            test = np.flatnonzero((folds == fold) | ((folds < 0) & (fold == 0)))
+            found[test] = np.asarray(clone(model).fit(take[train], taught[train]).predict(take[test])).ravel()
+            evidence.progress(name, done + 1, len(numbers))
+    return found
+
+
+def _predict_spread(evidence: Evidence, residuals: Floats, predicted: Floats, folds: Rows) -> Floats:
+    """Predict out of sample how far labels usually lie from their prediction, from the features and the prediction itself."""
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    size = np.abs(residuals - np.nanmedian(residuals))
+    typical = float(np.nanmedian(size[size > 0])) if (size > 0).any() else 1.0
+    # Logarithms, bounded below: a residual that happens to be nearly nothing says little.
+    logs = np.log(np.maximum(size, 0.05 * typical))
+    features = np.column_stack([evidence.dense, predicted])
+    trees = ExtraTreesRegressor(60, min_samples_leaf=SPREAD_LEAF, max_features=0.5, random_state=0, n_jobs=1)
+    found = _out_of_sample(evidence, "spread", trees, features, logs, folds)
+    return np.asarray(np.exp(found - np.median(found)))
+
+
+def _describe(scale: Scale, judged: Judgement) -> str:
+    parts = [f"labels predicted {scale.name}"]
+    parts += ["some kinds of rows spread more than others, which was allowed for"] if judged.uneven else []
+    return "; ".join([*parts, judged.note] if judged.note else parts)
+
+
+def _explain_slips(made: Amounts, values: Floats, scale: Scale, judged: Judgement) -> Amounts:
+    """Suggest the value of which a doubtful label is a slip of digits or sign, where that value is a usual one."""
+    suggested, slip = made.suggested.copy(), made.slip.copy()
+    best = np.zeros(len(values))
+    for factor, name in SLIPS:
+        meant = values / factor
+        with np.errstate(invalid="ignore"):
+            possible = (made.doubt > 0) & (values != 0) & np.isfinite(_transform(scale, meant))
+        usual = np.zeros(len(values))
+        usual[possible] = judged.usual(_transform(scale, meant[possible]), possible)
+        better = usual > np.maximum(best, USUAL)
+        best[better], suggested[better], slip[better] = usual[better], meant[better], name
+    return replace(made, suggested=suggested, slip=slip)
+
+
+# ---------------------------------------------------------------- findings
+
+
+def find_amounts(evidence: Evidence) -> pd.DataFrame:
+    """Find labels that are numbers and contradict out-of-sample predictions, and cells that are no number at all."""
+    values, made = evidence.targets, evidence.amounts
+    column = evidence.table.frame[str(evidence.table.label)]
+    rows = np.flatnonzero(made.doubt > LIKELY)
+    reasons = [
+        f"Without having seen this row, the model predicts {made.predicted[r]:.4g}; given is {values[r]:.4g}"
+        + (f", as if it had {made.slip[r]}." if made.slip[r] else ".")
+        for r in rows
+    ]
+    numbers = make_findings(
+        rows, made.doubt[rows], reasons, column=evidence.table.label, given=values[rows], suggested=made.suggested[rows],
+        confidence=made.confidence[rows],
+    )  # fmt: skip
+    odd = find_texts(column, values)
+    texts = make_findings(
+        odd, NO_NUMBER, "This label is no number, though the others are.", column=evidence.table.label,
+        given=[plain(column.iloc[r]) for r in odd],
+    )  # fmt: skip
+    return join_findings([numbers, texts], _describe_all(evidence, column, len(odd)))
+
+
+def find_texts(column: pd.Series[Any], values: Floats) -> Rows:
+    """Find the cells of a label that hold something, but no number; infinite ones are counted elsewhere."""
+    texts = canonicals(column)
+    held = np.array([text is not None and bool(text.strip()) and "inf" not in text.lower() for text in texts])
+    return np.flatnonzero(held & np.isnan(values))
+
+
+def _describe_all(evidence: Evidence, column: pd.Series[Any], odd: int) -> str:
+    from dcai.findings.features.vectors import count_infinite
+
+    how = "given" if evidence.settings.task else "inferred"
+    parts = [f"regression ({how}), residuals of out-of-sample predictions", evidence.group_note, evidence.amounts.note]
+    infinite = count_infinite(column)
+    parts += count_unlabelled(int(np.isnan(evidence.targets).sum()) - infinite - odd)
+    if infinite:
+        parts.append(
+            f"{count(infinite, 'row', ('has', 'have'))} an infinite label and {'was' if infinite == 1 else 'were'} not judged"
+        )
+    if odd:
+        parts.append(f"{count(odd, 'cell', ('is', 'are'))} no number and listed as such")
+    return "; ".join(filter(None, parts))

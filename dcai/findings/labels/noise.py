@@ -1,0 +1,186 @@
+"""How likely is each label wrong: out-of-sample probabilities and given labels to doubts, flags and a count of errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from dcai.findings.labels.flips import fit_flips
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
+
+_STEPS = 3  # of unmixing; more sharpen noise
+_TINY = 1e-12
+# Below this share of what the commonest class leaves to be known, a model's disagreement is mostly its own ignorance.
+WEAK = 0.2
+UNDECIDED = 0.5
+# Sharpness of a fit up to which nothing tells noise from ignorance, and from which on flips at random explain all.
+BLUNT, SHARP = 1.2, 1.8
+LEAST = 0.1  # flips at random are never quite out of the question
+LEARNT = 0.35  # the power that a doubt is raised to where the model has learnt a part of the noise
+_PARTING = 1e-2  # share of the rank in a doubt, so that equal ones keep their order
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """What the labels' noise looks like. Rows without a label have doubt 0 and are never flagged.
+
+    Attributes
+    ----------
+    doubt : array of float, shape (n,)
+        The estimated probability that the given label is wrong.
+    flagged : array of bool, shape (n,)
+        The rows to look at.
+    truth : array of float, shape (n, K)
+        The estimated probabilities of the *true* class, the noise of the given labels taken out.
+    estimate, low, high : float
+        The number of wrong labels.
+    agreement, commonest : float
+        Share of the given labels that the model predicts, and that one gets by always saying the commonest class.
+    """
+
+    doubt: Floats
+    flagged: npt.NDArray[np.bool_]
+    truth: Floats
+    estimate: float
+    low: float
+    high: float
+    agreement: float
+    commonest: float
+
+    @property
+    def weak(self) -> bool:
+        """Whether the model hardly knows more than the commonest class, so that its disagreement says little."""
+        return self.agreement - self.commonest < WEAK * (1 - self.commonest)
+
+
+def estimate_noise(probabilities: Floats, codes: Codes) -> Noise:
+    """Estimate which labels are wrong.
+
+    The model learnt from noisy labels, so its probabilities mix the true class with the noise. The noise matrix (which
+    class is given how often for which true one) is estimated from them; a few steps of Richardson-Lucy take it out
+    again; Bayes' rule then gives each label's rank. Why a model disagrees with a label can be read in three ways, and
+    how the labels fit its probabilities tells how far to believe each (see `Flips`): they are flipped at random; the
+    rest of its disagreement is noise too; or it has learnt a part of the noise, so that there is more than it shows.
+    The doubt is the first two readings' probability, in the order of the ranks. As many rows are flagged, the most
+    doubtful first, as make the F1 score that the readings expect the largest. The only row of a class is never
+    flagged: no model that has not seen it can predict it.
+
+    Parameters
+    ----------
+    probabilities : array of float, shape (n, K)
+        Out-of-sample.
+    codes : array of int, shape (n,)
+        The given class, -1 for none.
+
+    Returns
+    -------
+    Noise
+    """
+    rows = np.flatnonzero(codes >= 0)
+    given, known = probabilities[rows], codes[rows]
+    truth, rank = _unmix(probabilities, given, known, rows)
+    counts = np.bincount(known, minlength=probabilities.shape[1])
+    judged = counts[known] > 1
+    differ = given.argmax(axis=1) != known
+    agreement, commonest = float(1 - differ.mean()), float(counts.max() / len(known))
+    skill = float(np.clip((agreement - commonest) / max(1 - commonest, _TINY), 0.0, 1.0))
+    readings = _read(given, known, rank, skill)
+    order = np.argsort(-rank, kind="stable")
+    doubt, flagged = np.zeros(len(codes)), np.zeros(len(codes), dtype=np.bool_)
+    doubt[rows[order]] = _calibrate(readings, rank, order)
+    alone = rows[~judged]
+    doubt[alone] = np.minimum(doubt[alone], UNDECIDED)
+    order = order[judged[order]]
+    # However noisy the labels may be: a row that the model sees no reason to doubt is not worth a look.
+    most = round((1 + skill) * int((differ & judged).sum()))
+    flagged[rows[order[: min(_count_flags(readings, order), most)]]] = True
+    low, high = _bounds(given, known)
+    estimate = float(np.clip(doubt.sum(), low, high))
+    noise = Noise(doubt, flagged, truth, estimate, low, high, agreement, commonest)
+    return replace(noise, low=0.0) if noise.weak else noise
+
+
+def _unmix(probabilities: Floats, given: Floats, known: Codes, rows: Codes) -> tuple[Floats, Floats]:
+    """Take the noise out of the probabilities: those of the true classes, and the rank of each known label's doubt."""
+    matrix = _noise_matrix(given, known)
+    truth = probabilities.copy()
+    for _ in range(_STEPS):
+        expected = np.maximum(truth @ matrix, _TINY)
+        truth *= (probabilities / expected) @ matrix.T
+        truth /= np.maximum(truth.sum(axis=1, keepdims=True), _TINY)
+    likely = np.maximum((truth @ matrix)[rows, known], _TINY)
+    return truth, np.clip(1 - truth[rows, known] * matrix[known, known] / likely, 0.0, 1.0)
+
+
+def _read(given: Floats, known: Codes, rank: Floats, skill: float) -> list[tuple[float, Floats]]:
+    """Return the three readings of disagreement: how far to believe each, and the doubts that follow from it.
+
+    The sharper the fitted model is, the surer are flips at random. Of the rest, only a model that predicts the labels
+    well can have learnt their noise; that of one which predicts them poorly is its ignorance as well.
+    """
+    flips = fit_flips(given, known)
+    from_, to = np.log(BLUNT), np.log(SHARP)
+    sure = float(np.clip((np.log(flips.sharpness) - from_) / (to - from_), LEAST, 1.0))
+    learnt = np.sqrt(skill)
+    return [
+        (sure, flips.doubt(given, known)),
+        ((1 - sure) * (1 - learnt), rank),
+        ((1 - sure) * learnt, rank**LEARNT),
+    ]
+
+
+def _calibrate(readings: list[tuple[float, Floats]], rank: Floats, order: Codes) -> Floats:
+    """Return the doubts in falling order of rank; the rank parts equal ones."""
+    from sklearn.isotonic import isotonic_regression
+
+    (sure, flipped), *_ = readings
+    mixed = sure * flipped + (1 - sure) * rank
+    steps = isotonic_regression(mixed[order], increasing=False)
+    return np.asarray((1 - _PARTING) * steps + _PARTING * rank[order])
+
+
+def _count_flags(readings: list[tuple[float, Floats]], order: Codes) -> int:
+    """Return how many rows to flag, the first in order, for the largest F1 score that the readings expect."""
+    if not len(order):
+        return 0
+    flags = np.arange(1, len(order) + 1)
+    expected = sum(
+        weight * 2 * np.cumsum(doubt[order]) / np.maximum(flags + doubt.sum(), _TINY) for weight, doubt in readings
+    )
+    return int(np.argmax(expected)) + 1
+
+
+def _noise_matrix(probabilities: Floats, codes: Codes) -> Floats:
+    """Estimate P(given class | true class), shape (K, K): half from predicted classes, half from their probabilities."""
+    size = probabilities.shape[1]
+    hard = np.zeros((size, size))
+    np.add.at(hard, (probabilities.argmax(axis=1), codes), 1.0)
+    joint = hard + probabilities.T @ np.eye(size)[codes] + _TINY
+    matrix = joint / joint.sum(axis=1, keepdims=True)
+    # No class is beyond doubt, however few rows it has.
+    return np.asarray(0.98 * matrix + 0.02 / size)
+
+
+def _bounds(probabilities: Floats, codes: Codes) -> tuple[float, float]:
+    """Bound the number of wrong labels.
+
+    Low: half of the confident joint's off-diagonal, for of such flags people confirm about half. High: the expected
+    disagreement of a calibrated model, which counts its own mistakes too.
+    """
+    from cleanlab.count import compute_confident_joint
+
+    joint = (
+        compute_confident_joint(codes, probabilities, calibrate=False) if _all_present(codes, probabilities) else None
+    )
+    off = 0.0 if joint is None else float(joint.sum() - np.trace(joint))
+    high = float((1 - probabilities[np.arange(len(codes)), codes]).sum())
+    return min(0.5 * off, high), high
+
+
+def _all_present(codes: Codes, probabilities: Floats) -> bool:
+    # cleanlab's count needs every class of the probabilities among the labels.
+    return bool(len(np.unique(codes)) == probabilities.shape[1])

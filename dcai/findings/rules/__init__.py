@@ -1,0 +1,1 @@
+"""The user's own rules: conditions read from text, and schemas."""

@@ -1,0 +1,144 @@
+"""What can be measured of a single picture: brightness, sharpness, information, shape, and hashes of what it shows.
+
+The definitions and limits are those of CleanVision (github.com/cleanlab/cleanvision), the perceptual hash that of
+ImageHash, written anew over Pillow and NumPy: the packages themselves read files only and bring plotting libraries.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+MOST_PIXELS = 50_000_000
+MOST_BYTES = 100_000_000
+LOOKED_AT = 256  # larger pictures are measured at this size
+BLUR_SIDE = 64
+HASH_SIDE = 8
+_PERCENT = 0.01
+_FLAT = 0.18  # of few grey values
+
+
+class Measures(NamedTuple):
+    """Measures of one picture.
+
+    `dark` is the brightness of its brightest hundredth, `light` that of its darkest twentieth, `information` the entropy of
+    its colours (1 is ten bits), `sharpness` that of its edges and grey values, `shape` the shorter side over the
+    longer one, `side` the square root of its area, `pixels` a hash of its pixels and `look` a hash of what it looks like.
+    """
+
+    dark: float
+    light: float
+    information: float
+    sharpness: float
+    shape: float
+    side: float
+    pixels: str
+    look: int
+
+
+def measure(cell: object) -> Measures | None:
+    """Measure a picture given as bytes, array or path; None where it cannot be read."""
+    from PIL import Image
+
+    picture = open_picture(cell)
+    if picture is None:
+        return None
+    width, height = picture.size
+    pixels = xxhash.xxh3_128_hexdigest(picture.tobytes() + f"{picture.mode}{picture.size}".encode())
+    if max(width, height) > LOOKED_AT:
+        picture.thumbnail((LOOKED_AT, LOOKED_AT), Image.Resampling.BOX)
+    grey = picture.convert("L")
+    low, high = np.percentile(_brightness(picture), [5, 99])
+    return Measures(
+        dark=float(high),
+        light=float(low),
+        information=min(0.1 * float(picture.entropy()), 1.0),
+        sharpness=_sharpness(grey),
+        shape=min(width / height, height / width),
+        side=float(np.sqrt(width * height)),
+        pixels=pixels,
+        look=_hash(grey),
+    )
+
+
+def open_picture(cell: object) -> Image | None:
+    """Open a picture as grey or red, green and blue; None where it is none, or too large."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        if isinstance(cell, np.ndarray):
+            return _flatten(Image.fromarray(_to_bytes(cell)))
+        if isinstance(cell, bytes):
+            source: Any = io.BytesIO(cell)
+        elif isinstance(cell, str) and is_picture_file(cell):
+            source = cell
+        else:
+            return None
+        with Image.open(source) as found:
+            # The header states the size before pixels are read: nobody's picture may be unpacked to gigabytes.
+            if found.width * found.height > MOST_PIXELS:
+                return None
+            return _flatten(found)
+    except (UnidentifiedImageError, OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def is_picture_file(text: str) -> bool:
+    """Say whether a text is the path of a regular file with the ending of a picture."""
+    if not text.lower().endswith(SUFFIXES) or "\x00" in text:
+        return False
+    path = Path(text)
+    try:
+        return path.is_file() and path.stat().st_size <= MOST_BYTES
+    except OSError:  # a text too long for a name, or not ours to look at
+        return False
+
+
+def _flatten(picture: Image) -> Image:
+    return picture.convert("L" if picture.mode in ("1", "L", "I", "F", "I;16") else "RGB")
+
+
+def _to_bytes(cell: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Read an array of numbers as a picture: 0 to 1, 0 to 255, or from nothing to its largest number."""
+    values = np.nan_to_num(cell.squeeze().astype(np.float64))
+    top = float(values.max(initial=0.0))
+    scale = 1.0 if cell.dtype == np.uint8 or 1 < top <= 255 else 255.0 if top <= 1 else 255.0 / top  # noqa: PLR2004 (a byte)
+    return np.clip(values * scale, 0, 255).astype(np.uint8)
+
+
+def _brightness(picture: Image) -> npt.NDArray[np.float64]:
+    values = np.asarray(picture, dtype=np.float64) / 255
+    if values.ndim == 2:  # noqa: PLR2004 (grey)
+        return values
+    return np.asarray(np.sqrt(values**2 @ np.array([0.241, 0.691, 0.068])))
+
+
+def _sharpness(grey: Image) -> float:
+    from PIL import ImageFilter, ImageStat
+
+    ratio = max(grey.size) / BLUR_SIDE
+    small = grey.resize((max(int(grey.width // ratio), 1), max(int(grey.height // ratio), 1))) if ratio > 1 else grey
+    edges = float(np.sqrt(ImageStat.Stat(small.filter(ImageFilter.FIND_EDGES)).var[0]))
+    spread = 1 - float(np.exp(-_PERCENT * np.std(small.histogram())))
+    return min(1 - float(np.exp(-_PERCENT * edges)) + (spread if spread > _FLAT else 0.0), 1.0)
+
+
+def _hash(grey: Image) -> int:
+    """Hash what a picture looks like: which of its 8 x 8 slowest waves are stronger than their median."""
+    from PIL import Image
+    from scipy.fft import dct
+
+    side = 4 * HASH_SIDE
+    small = np.asarray(grey.resize((side, side), Image.Resampling.LANCZOS), dtype=np.float64)
+    waves = dct(dct(small, axis=0), axis=1)[:HASH_SIDE, :HASH_SIDE]
+    bits = (waves > np.median(waves)).ravel()
+    return int(np.packbits(bits).view(">u8")[0])

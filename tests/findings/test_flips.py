@@ -1,0 +1,99 @@
+"""Doubts are probabilities: their mean is the share of wrong labels, and flags are few where few labels are wrong."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dcai.findings.labels.flips import fit_flips
+from dcai.findings.labels.noise import estimate_noise
+
+ROWS = 3000
+
+
+def plant_flips(rate, spread, kind="uniform", classes=3):
+    """Plant flips in classes around the corners of a triangle: given codes, which are wrong, and a model's predictions."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_predict
+
+    draw = np.random.default_rng(0)
+    true = draw.integers(0, classes, ROWS)
+    points = 3 * np.eye(classes)[true] + draw.normal(size=(ROWS, classes)) * spread
+    step = 1 if kind == "pairs" else draw.integers(1, classes, ROWS)
+    codes = np.where(draw.random(ROWS) < rate, (true + step) % classes, true)
+    return codes, codes != true, cross_val_predict(LogisticRegression(), points, codes, method="predict_proba")
+
+
+@pytest.mark.parametrize(
+    ("rate", "kind"), [(0.02, "uniform"), (0.1, "uniform"), (0.3, "uniform"), (0.02, "pairs"), (0.1, "pairs")]
+)
+def test_the_mean_doubt_is_the_share_of_wrong_labels_where_they_are_wrong_at_random(rate, kind):
+    codes, wrong, predicted = plant_flips(rate, 0.7, kind)
+    noise = estimate_noise(predicted, codes)
+    assert noise.doubt.mean() == pytest.approx(wrong.mean(), abs=0.02)
+    assert noise.estimate == pytest.approx(wrong.sum(), abs=0.02 * ROWS)
+    flips = fit_flips(predicted, codes)
+    assert 1 - np.diag(flips.matrix).mean() == pytest.approx(rate, abs=0.03)
+    assert flips.matrix.sum(axis=1) == pytest.approx(1)
+    # A doubt is the share of wrong ones among labels of that doubt.
+    for low, high in ((0.0, 0.1), (0.9, 1.0)):
+        there = (noise.doubt >= low) & (noise.doubt <= high)
+        assert noise.doubt[there].mean() == pytest.approx(wrong[there].mean(), abs=0.1)
+
+
+def test_the_direction_of_flips_is_found():
+    codes, _, predicted = plant_flips(0.2, 0.7, "pairs")
+    matrix = fit_flips(predicted, codes).matrix
+    assert (matrix[[0, 1, 2], [1, 2, 0]] > 5 * matrix[[0, 1, 2], [2, 0, 1]]).all()
+
+
+def test_where_classes_overlap_and_few_labels_are_wrong_few_are_flagged():
+    codes, wrong, predicted = plant_flips(0.03, 1.2)
+    noise = estimate_noise(predicted, codes)
+    differ = (predicted.argmax(axis=1) != codes).sum()
+    assert differ > 3 * wrong.sum()
+    assert noise.flagged.sum() < 1.5 * wrong.sum()
+    assert (wrong & noise.flagged).sum() / noise.flagged.sum() > 0.5
+    assert noise.doubt.mean() == pytest.approx(wrong.mean(), abs=0.03)
+
+
+def test_a_model_that_knows_the_true_classes_flags_what_is_wrong_alone():
+    codes, wrong, _ = plant_flips(0.1, 0.7)
+    true = np.where(wrong, -1, codes)
+    sure = np.full((ROWS, 3), 0.01)
+    sure[np.arange(ROWS), np.where(true >= 0, true, (codes + 1) % 3)] = 0.98
+    noise = estimate_noise(sure, codes)
+    assert (noise.flagged == wrong).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.integers(2, 60),
+    classes=st.integers(2, 6),
+    seed=st.integers(0, 10_000),
+    empty=st.floats(0, 0.5),
+)
+def test_whatever_the_model_says_doubts_are_probabilities_and_flags_come_first(rows, classes, seed, empty):
+    draw = np.random.default_rng(seed)
+    probabilities = draw.dirichlet(np.full(classes, 0.3), rows)
+    codes = np.where(draw.random(rows) < empty, -1, draw.integers(0, classes, rows))
+    codes[0] = 0
+    noise = estimate_noise(probabilities, codes)
+    assert ((noise.doubt >= 0) & (noise.doubt <= 1)).all()
+    assert not noise.flagged[codes < 0].any()
+    assert (noise.doubt[codes < 0] == 0).all()
+    assert noise.low <= noise.estimate <= noise.high
+    alone = np.isin(codes, np.flatnonzero(np.bincount(codes[codes >= 0]) == 1))
+    assert not noise.flagged[alone].any()
+    others = ~noise.flagged & (codes >= 0) & ~alone
+    if noise.flagged.any() and others.any():
+        assert noise.doubt[noise.flagged].min() >= noise.doubt[others].max() - 1e-9
+
+
+def test_the_order_of_rows_changes_no_doubt():
+    codes, _, predicted = plant_flips(0.1, 0.7)
+    few = slice(0, 500)
+    turned = np.random.default_rng(1).permutation(500)
+    first = estimate_noise(predicted[few], codes[few])
+    second = estimate_noise(predicted[few][turned], codes[few][turned])
+    assert second.doubt == pytest.approx(first.doubt[turned], abs=1e-6)
