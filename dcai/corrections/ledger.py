@@ -19,7 +19,7 @@ from dcai.base.table import Table
 from dcai.corrections.checks import Checker
 from dcai.corrections.log import CorrectionLog
 from dcai.corrections.matching import column_digest, key_names, read_columns
-from dcai.corrections.slots import LABEL_DIGITS, SEEN, Columns, Place, Slot, parse_slot
+from dcai.corrections.slots import SEEN, Columns, Place, Slot, parse_slot
 from dcai.corrections.standing import find_active, find_standing, key_text
 
 
