@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import sys
@@ -72,8 +73,7 @@ def from_plain(kind: type[R], plain: object, where: str = "") -> R:
     place = where or kind.__name__
     if not isinstance(plain, dict):
         raise InputError(f"{place} must be a JSON object. Got {shorten(repr(plain))} instead.")
-    hints = typing.get_type_hints(kind)
-    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]  # every record is a dataclass
+    hints, known = _read_fields(kind)  # type: ignore[arg-type]  # every class has a hash
     for name in plain:
         if name not in known:
             raise InputError.unknown_name(f"field of {place} named", name, known)
@@ -84,6 +84,12 @@ def from_plain(kind: type[R], plain: object, where: str = "") -> R:
         elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
             raise InputError(f"{place} lacks the field {name!r}. Expected fields: {', '.join(known)}.")
     return kind(**values)
+
+
+@functools.cache
+def _read_fields(kind: type[Any]) -> tuple[dict[str, Any], dict[str, dataclasses.Field[Any]]]:
+    """Read the types and the fields of a record; a log has thousands of lines of one kind."""
+    return typing.get_type_hints(kind), {f.name: f for f in dataclasses.fields(kind)}
 
 
 def from_json(kind: type[R], text: str) -> R:

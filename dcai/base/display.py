@@ -6,25 +6,33 @@ import html
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
+# Colours are those of JupyterLab where it states them, else made from the text's own: so any page, light or dark, is readable.
 # `.dcai.dcai.dcai`: notebook pages set tables right with rules that weigh more than one class does.
 STYLE = """
 <style>
-.dcai { font: 13px/1.45 system-ui, -apple-system, "Segoe UI", sans-serif; color: var(--jp-ui-font-color1, #1a1a1a); max-width: 960px; }
-.dcai h3 { font-size: 15px; margin: 0 0 4px; font-weight: 600; }
-.dcai p { margin: 2px 0 8px; }
-.dcai .muted { color: var(--jp-ui-font-color2, #616161); }
-.dcai .warn { color: var(--jp-warn-color0, #9a4b00); }
+.dcai { font: 13px/1.45 system-ui, -apple-system, "Segoe UI", sans-serif;
+  color: var(--jp-ui-font-color1, var(--vscode-foreground, inherit)); max-width: 1400px;
+  --dcai-soft: var(--jp-ui-font-color2, color-mix(in srgb, currentColor 70%, transparent));
+  --dcai-line: var(--jp-border-color2, color-mix(in srgb, currentColor 22%, transparent)); }
+.dcai h3 { font-size: 15px; margin: 0 0 4px; font-weight: 600; color: inherit; }
+.dcai p { margin: 2px 0 8px; color: inherit; max-width: 1100px; }
+.dcai p.muted, .dcai .muted { color: var(--dcai-soft); }
+.dcai p.warn, .dcai .warn { color: var(--jp-warn-color0, color-mix(in srgb, #e07000 65%, currentColor)); }
+.dcai code { color: inherit; background: transparent; }
 .dcai table { border-collapse: collapse; margin: 4px 0 12px; width: auto; }
-.dcai.dcai.dcai th, .dcai.dcai.dcai td { text-align: left; padding: 3px 16px 3px 0; border-bottom: 1px solid var(--jp-border-color2, #e0e0e0);
-  vertical-align: top; background: transparent; max-width: 460px; overflow-wrap: break-word; font-size: 13px; }
+.dcai.dcai.dcai th, .dcai.dcai.dcai td { text-align: left; padding: 3px 16px 3px 0; border: 0; border-bottom: 1px solid var(--dcai-line);
+  vertical-align: top; background: transparent; color: inherit; max-width: 260px; overflow-wrap: break-word; font-size: 13px; }
 .dcai.dcai.dcai tr { background: transparent; }
-.dcai.dcai.dcai th { font-weight: 600; white-space: nowrap; color: var(--jp-ui-font-color2, #616161); }
+.dcai.dcai.dcai th { font-weight: 600; white-space: nowrap; color: var(--dcai-soft); }
+.dcai.dcai.dcai td.wide { min-width: 20em; max-width: 640px; }
 .dcai.dcai.dcai td.number, .dcai.dcai.dcai th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .dcai bdi { unicode-bidi: isolate; }
 .dcai svg.bar { width: 120px; height: 10px; vertical-align: middle; }
 .dcai svg.bar rect { fill: var(--jp-brand-color1, #1976d2); }
-.dcai svg.bar rect.whole { fill: var(--jp-border-color2, #e0e0e0); }
-.dcai svg.bar line { stroke: var(--jp-ui-font-color1, #1a1a1a); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
+.dcai svg.bar rect.whole { fill: var(--dcai-line); }
+.dcai img { max-width: 72px; max-height: 72px; min-height: 32px; vertical-align: top; }
+.dcai .space { border: 1px dotted currentColor; opacity: 0.7; }
+.dcai svg.bar line { stroke: currentColor; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 </style>
 """
 
@@ -62,6 +70,26 @@ def escape(value: object, limit: int = 200) -> str:
     return f"<bdi>{html.escape(show_text(value, limit))}</bdi>"
 
 
+def escape_value(value: object, limit: int = 200) -> Html:
+    """Escape a value of which each character counts: spaces at its ends are shown.
+
+    Examples
+    --------
+    >>> escape_value("a ")
+    '<bdi>a<span class="space">␣</span></bdi>'
+    >>> escape_value(4.148 * 10)
+    '<bdi>41.48</bdi>'
+    """
+    text = "" if value is None else f"{value:.12g}" if isinstance(value, float) else str(value)
+    if len(text) > limit or text == text.strip(" "):
+        return Html(escape(value, limit))
+    inner = text.strip(" ")
+    before = len(text) - len(text.lstrip(" ")) if inner else 0
+    after = len(text) - before - len(inner)
+    marks = [f'<span class="space">{"␣" * n}</span>' if n else "" for n in (before, after)]
+    return Html(f"<bdi>{marks[0]}{html.escape(show_text(inner, limit))}{marks[1]}</bdi>")
+
+
 def show_text(value: object, limit: int = 200) -> str:
     """Write a cell as harmless text: control and direction marks visible, lone surrogates replaced, long text cut."""
     text = "" if value is None else str(value)
@@ -91,11 +119,18 @@ def show_share(share: float) -> str:
 
 
 def to_table(
-    rows: Iterable[Mapping[str, object]], columns: Sequence[str], numbers: Iterable[str] = (), limit: int = 200
+    rows: Iterable[Mapping[str, object]],
+    columns: Sequence[str],
+    numbers: Iterable[str] = (),
+    limit: int = 200,
+    wide: Iterable[str] = (),
 ) -> str:
-    """Write rows as an HTML table; cells but `Html` are escaped and cut at `limit`, columns named in `numbers` are set right."""
-    right = set(numbers)
-    mark = {c: ' class="number"' if c in right else "" for c in columns}
+    """Write rows as an HTML table; cells but `Html` are escaped and cut at `limit`.
+
+    Columns named in `numbers` are set right, those in `wide` hold sentences.
+    """
+    right, long = set(numbers), set(wide)
+    mark = {c: ' class="number"' if c in right else ' class="wide"' if c in long else "" for c in columns}
     head = "".join(f"<th{mark[c]}>{html.escape(show_text(c))}</th>" for c in columns)
     body = "".join(
         "<tr>" + "".join(f"<td{mark[c]}>{_to_cell(row.get(c), limit)}</td>" for c in columns) + "</tr>" for row in rows
@@ -117,5 +152,9 @@ def to_page(title: str, body: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        # The page takes the reader's theme; the block within takes the page's colours.
+        '<meta name="color-scheme" content="light dark"><style>:root { color-scheme: light dark; } '
+        "body { margin: 20px 28px; background: Canvas; color: CanvasText; } "
+        "@media (prefers-color-scheme: dark) { body { background: #1b1b1b; color: #e6e6e6; } }</style>"
         f"<title>{html.escape(title)}</title></head><body>{body}</body></html>\n"
     )

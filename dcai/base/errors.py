@@ -27,7 +27,8 @@ class InputError(DcaiError, ValueError):
     def unknown_name(cls, what: str, name: object, known: Iterable[object], hint: str = "") -> InputError:
         """Say that a name does not exist, offer the nearest one, and list what there is."""
         names = [str(k) for k in known]
-        near = difflib.get_close_matches(str(name), names, n=1)
+        alike = [n for n in names if n.casefold().strip() == str(name).casefold().strip()]
+        near = alike or difflib.get_close_matches(str(name), names, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         listed = ", ".join(shorten(repr(n), 60) for n in names[:12]) + (", ..." if len(names) > 12 else "")  # noqa: PLR2004 (a dozen names fit on a line)
         return cls(f"There is no {what} {shorten(repr(name))}.{guess} Known: {listed or 'none'}. {hint}".strip())

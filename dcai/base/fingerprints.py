@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import itertools
 import json
 import re
 from collections.abc import Hashable, Iterable
@@ -34,6 +35,7 @@ from dcai.base.parts import list_of, read_list, write_list
 from dcai.base.records import Scalar
 
 Hashes = npt.NDArray[np.uint64]
+Cells = list[object] | npt.NDArray[Any] | pd.DatetimeIndex
 
 MISSING_TEXTS = frozenset(
     [
@@ -60,6 +62,9 @@ MISSING_TEXTS = frozenset(
 )
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}\Z")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?\Z")
+# A decimal fraction of at most fifteen digits, written as %.15g writes it: the float next to it gives the digits back.
+_DECIMAL = re.compile(r"-?(?:0\.(?!0000)|[1-9][0-9]*\.)[0-9]*[1-9]\Z")
+_DECIMAL_LENGTH = 16
 _INFINITY = re.compile(r"[+-]?inf(?:inity)?\Z", re.IGNORECASE | re.ASCII)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?\Z", re.ASCII)
 _LONGEST_NUMBER = 40
@@ -75,8 +80,10 @@ _INTEGER_DIGITS = 19  # so many digits are below 2**64
 _DAY = 10  # characters of a date without a time
 _FIFTEEN = 1e15  # below it a whole number has no more than fifteen digits
 _YEARS = np.datetime64("0001", "s"), np.datetime64("10000", "s")  # that Python's datetime knows
+_DOUBLE = 8  # bytes of the longest number that is not longer than a float
 _LONE = {int, float, bool}  # types of which one may stand among texts: no text equals one of their values
 _NO_HASH = bytes(16)
+_CHUNK = 10_000  # cells that are hashed at once: their texts stay in the processor's cache
 
 
 def plain(value: object) -> Scalar:
@@ -151,15 +158,22 @@ def _canonical_text(text: str) -> str | None:
     start = bare[:1]
     if start in "tTfF":
         return bare.lower() if bare.lower() in ("true", "false") else text
-    if bare.isdecimal() and bare.isascii() and start != "0" and len(bare) <= _INTEGER_DIGITS:
+    if _is_plain_number(bare):
         return bare
-    if _INTEGER.match(bare):
+    if "." not in bare and _INTEGER.match(bare):
         return _canonical_number(int(bare))
     if _NUMBER.match(bare) or _INFINITY.match(bare):
         return _canonical_number(float(bare))
     if _ISO.match(bare):
         return bare if len(bare) == _DAY else _canonical_iso(bare)
     return text
+
+
+def _is_plain_number(bare: str) -> bool:
+    """Say whether a text is its own canonical text because it is a number in the plainest writing."""
+    if bare.isdecimal():
+        return bare.isascii() and bare[0] != "0" and len(bare) <= _INTEGER_DIGITS
+    return len(bare) <= _DECIMAL_LENGTH and _DECIMAL.match(bare) is not None
 
 
 def _canonical_number(number: float) -> str | None:
@@ -204,24 +218,36 @@ def distinct_cells(column: pd.Series[Any]) -> tuple[npt.NDArray[np.intp], list[o
     Unlike `pandas.factorize` it keeps 1, 1.0 and True apart and takes cells that have no hash.
     """
     codes, distinct = _number_cells(column)
-    return codes, list(distinct)
+    return codes, distinct.tolist() if isinstance(distinct, np.ndarray) else list(distinct)
 
 
-def _number_cells(column: pd.Series[Any]) -> tuple[npt.NDArray[np.intp], list[object] | pd.DatetimeIndex]:
-    """Number the distinct cells of a column; dates stay together, for they are written together."""
+def _number_cells(column: pd.Series[Any]) -> tuple[npt.NDArray[np.intp], Cells]:
+    """Number the distinct cells of a column."""
     if column.dtype != object:
         try:
             codes, distinct = pd.factorize(column)
         except NotImplementedError:  # Arrow numbers no cells that are lists or structs
             column = column.astype(object)
         else:
-            return codes, distinct if isinstance(distinct, pd.DatetimeIndex) else list(distinct)
+            return codes, _list_cells(distinct)
     cells: list[object] = column.to_numpy().tolist()
     kinds = set(map(type, cells)) - {str, type(None)}
     if len(kinds) > 1 or not kinds <= _LONE:
         return _number_objects(cells)
-    places = {cell: place for place, cell in enumerate(dict.fromkeys(cells))}
+    places: dict[object, int] = dict(zip(dict.fromkeys(cells), itertools.count()))
+    if len(places) == len(cells):
+        return np.arange(len(cells), dtype=np.intp), cells
     return np.fromiter(map(places.__getitem__, cells), np.intp, len(cells)), list(places)
+
+
+def _list_cells(distinct: Any) -> Cells:
+    """Turn distinct cells into a list, or into what is written all at once."""
+    if isinstance(distinct, pd.DatetimeIndex):
+        return distinct
+    if isinstance(distinct.dtype, np.dtype) and distinct.dtype.kind in "iuf" and distinct.dtype.itemsize <= _DOUBLE:
+        return np.asarray(distinct)
+    texts = isinstance(distinct.dtype, pd.StringDtype)
+    return distinct.to_numpy(dtype=object).tolist() if texts else list(distinct)
 
 
 def _number_objects(cells: list[object]) -> tuple[npt.NDArray[np.intp], list[object]]:
@@ -239,10 +265,12 @@ def _number_objects(cells: list[object]) -> tuple[npt.NDArray[np.intp], list[obj
     return codes, distinct
 
 
-def _write_cells(cells: list[object] | pd.DatetimeIndex) -> list[str | None]:
+def _write_cells(cells: Cells) -> list[str | None]:
     """Write the canonical text of each cell: what `canonical` says, some times as fast."""
     if isinstance(cells, pd.DatetimeIndex):
         return _write_dates(cells)
+    if isinstance(cells, np.ndarray):
+        return _write_floats(cells.astype(np.float64)) if cells.dtype.kind == "f" else list(map(str, cells.tolist()))
     kinds = set(map(type, cells))
     if kinds == {float}:
         return _write_floats(np.array(cells, dtype=np.float64))
@@ -295,14 +323,21 @@ def hash_cell(column: str, text: str | None) -> tuple[int, int]:
 def hash_column(name: str, column: pd.Series[Any]) -> Hashes:
     """Hash every cell of a column, shape (n, 2)."""
     codes, distinct = _number_cells(column)
-    digest, start = xxhash.xxh3_128_digest, f"{name}\x1f"
-    found = [
-        _NO_HASH if text is None else digest(f"{start}{text}".encode("utf-8", "surrogatepass"))
-        for text in _write_cells(distinct)
-    ]
-    # A digest is the 128 bits from the highest byte to the lowest; the last hash is that of missing cells, numbered -1.
+    found = [_hash_cells(name, distinct[i : i + _CHUNK]) for i in range(0, len(distinct), _CHUNK)]
+    # The last hash is that of missing cells, which are numbered -1.
     lanes = np.frombuffer(b"".join([*found, _NO_HASH]), dtype=">u8").reshape(-1, 2).astype(np.uint64)
-    return np.asarray(lanes[codes], dtype=np.uint64)
+    return lanes.take(codes, axis=0)
+
+
+def _hash_cells(name: str, cells: Cells) -> bytes:
+    """Hash cells, one after the other: of each the 128 bits from the highest byte to the lowest."""
+    digest = xxhash.xxh3_128_digest
+    return b"".join(
+        [
+            _NO_HASH if text is None else digest(f"{name}\x1f{text}".encode("utf-8", "surrogatepass"))
+            for text in _write_cells(cells)
+        ]
+    )
 
 
 def hash_rows(frame: pd.DataFrame, columns: Iterable[str] | None = None) -> Hashes:

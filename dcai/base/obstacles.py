@@ -25,14 +25,18 @@ def check_cells(frame: pd.DataFrame, caller: str = "audit") -> None:
 
 
 def _check_column(name: str, column: pd.Series[Any], caller: str) -> None:
-    broken = [i for i, cell in enumerate(column) if _is_broken(cell)]
+    cells = list(column)
+    kinds = set(map(type, cells))
+    texts = any(issubclass(kind, str) for kind in kinds)
+    broken = [i for i, cell in enumerate(cells) if _is_broken(cell)] if texts else []
     if broken:
         raise InputError(
             f"The column {name!r} of {caller} holds text that is no valid Unicode in {len(broken):,} of its rows, first "
             f"{shorten(ascii(column.iloc[broken[0]]), 60)} in row {broken[0]}: a lone surrogate, which no file can hold. "
             f"Repair it: frame[{name!r}].map(lambda v: {_ADVICE} if isinstance(v, str) else v)."
         )
-    signals = [i for i, cell in enumerate(column) if isinstance(cell, decimal.Decimal) and cell.is_snan()]
+    decimals = any(issubclass(kind, decimal.Decimal) for kind in kinds)
+    signals = [i for i, c in enumerate(cells) if isinstance(c, decimal.Decimal) and c.is_snan()] if decimals else []
     if signals:
         raise InputError(
             f"The column {name!r} of {caller} holds Decimal('sNaN') in {len(signals):,} of its rows, first in row {signals[0]}: "
@@ -43,4 +47,8 @@ def _check_column(name: str, column: pd.Series[Any], caller: str) -> None:
 def _is_broken(cell: object) -> bool:
     if not isinstance(cell, str) or cell.isascii():
         return False
-    return any("\ud800" <= c <= "\udfff" for c in cell)
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

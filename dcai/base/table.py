@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +18,15 @@ import pandas as pd
 from dcai.base.errors import InputError, MissingError, shorten
 from dcai.base.fingerprints import Hashes, canonicals, hash_column, hash_rows, plain
 from dcai.base.identity import RowIndex
+from dcai.base.kinds import Kind, kind_of
 from dcai.base.obstacles import check_cells
 from dcai.base.records import FINGERPRINT, Key, Scalar
 
-Kind = Literal["number", "boolean", "date", "category", "text", "image", "other", "empty"]
-
 DELIMITERS = ",;\t|"
-# A text column with at most this share of distinct values, and this many of them, is a category.
-CATEGORY_SHARE = 0.2
-CATEGORY_LIMIT = 200
-_IMAGE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")
+
+
+class StandIn:
+    """What answers as a frame does without being one: names, types, some rows, a column at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +87,11 @@ class Table:
         if self.label is None:
             return np.zeros((len(self), 2), dtype=np.uint64)
         return hash_column(self.label, self.frame[self.label])
+
+    @property
+    def content(self) -> npt.NDArray[np.uint64]:
+        """What the rows are, label and all, as numbers that do not depend on their order, shape (n, 4)."""
+        return np.column_stack([self.row_hashes, self.label_hashes])
 
     @cached_property
     def index(self) -> RowIndex:
@@ -245,64 +249,6 @@ def check_key(frame: pd.DataFrame, key: Sequence[str]) -> None:
         )
 
 
-def kind_of(column: pd.Series[Any]) -> Kind:
-    """Say what a column holds, judging by its dtype and, where that says little, by its cells."""
-    dtype = column.dtype
-    if pd.api.types.is_bool_dtype(dtype):
-        return "boolean"
-    if pd.api.types.is_datetime64_any_dtype(dtype):
-        return "date"
-    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
-        return "empty" if column.isna().all() else "number"
-    if isinstance(dtype, pd.CategoricalDtype):
-        return "category"
-    cells = column.dropna()
-    if not len(cells):
-        return "empty"
-    if isinstance(dtype, pd.StringDtype) or all(isinstance(v, str) for v in cells):
-        return _kind_of_texts(cells)
-    return _kind_of_objects(cells)
-
-
-def _kind_of_texts(cells: pd.Series[Any]) -> Kind:
-    distinct = cells.nunique()
-    if distinct <= max(2, min(CATEGORY_LIMIT, CATEGORY_SHARE * len(cells))):
-        return "category"
-    sample = cells.iloc[:1000]
-    words = sample.str.count(r"\S+").mean()
-    if words <= 1.5 and distinct <= max(20, CATEGORY_SHARE * len(cells)):  # noqa: PLR2004 (single words: few repeated names)
-        return "category"
-    return "text"
-
-
-def _is_float(value: Any) -> bool:
-    """Say whether a number can be read as a float: neither larger than any, nor a signalling NaN."""
-    try:
-        float(value)
-    except (OverflowError, ValueError):
-        return False
-    return True
-
-
-def _kind_of_objects(cells: pd.Series[Any]) -> Kind:
-    import datetime as dt
-    import decimal
-
-    if all(isinstance(v, (bool, np.bool_)) for v in cells):
-        return "boolean"
-    if all(isinstance(v, (int, float, np.number, decimal.Decimal)) for v in cells):
-        return "number" if all(_is_float(v) for v in cells) else "other"
-    if all(isinstance(v, (dt.date, np.datetime64)) for v in cells):
-        return "date"
-    if all(isinstance(v, bytes) for v in cells):
-        return "image" if all(v.startswith(_IMAGE_STARTS) for v in cells.iloc[:20]) else "other"
-    if all(isinstance(v, np.ndarray) for v in cells):
-        return "image" if all(v.ndim in (2, 3) for v in cells.iloc[:20]) else "other"
-    if all(isinstance(v, (str, int, float, bool, np.generic, decimal.Decimal, dt.date)) for v in cells):
-        return _kind_of_texts(cells.map(str))
-    return "other"
-
-
 # ---------------------------------------------------------------- reading
 
 
@@ -318,6 +264,8 @@ def read_frame(source: Any) -> pd.DataFrame:
     """
     if isinstance(source, pd.DataFrame):
         return source
+    if isinstance(source, StandIn):
+        return source  # type: ignore[return-value]  # it answers as a frame does
     if isinstance(source, (str, os.PathLike)):
         return read_file(Path(source))
     import narwhals as nw

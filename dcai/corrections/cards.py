@@ -112,13 +112,16 @@ def show_cells(table: Table, row: int, limit: int) -> list[Cell]:
 
 
 def _image(value: object) -> str | None:
-    """Write image bytes as a data address that a browser shows; None for what it would not."""
+    """Write an image as a data address that a browser shows; None for what cannot be read."""
     import base64
 
-    if not isinstance(value, bytes) or len(value) > IMAGE_LIMIT:
-        return None
-    kind = "png" if value.startswith(b"\x89PNG") else "jpeg" if value.startswith(_JPEG) else None
-    return None if kind is None else f"data:image/{kind};base64,{base64.b64encode(value).decode()}"
+    if isinstance(value, bytes) and len(value) <= IMAGE_LIMIT:
+        kind = "png" if value.startswith(b"\x89PNG") else "jpeg" if value.startswith(_JPEG) else None
+        if kind is not None:
+            return f"data:image/{kind};base64,{base64.b64encode(value).decode()}"
+    from dcai.findings.tables.imagery import THUMBNAIL, to_thumbnail
+
+    return to_thumbnail(value, 2 * THUMBNAIL)
 
 
 def _peers(found: pd.Series[Any]) -> list[int]:

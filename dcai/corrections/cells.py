@@ -28,9 +28,9 @@ def set_cells(column: pd.Series[Any], rows: npt.NDArray[np.intp], values: Sequen
         Where the column cannot take a value without harm to the others.
     """
     dtype = column.dtype
-    cells = [
-        _as_type(v, dtype.categories.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype, column) for v in values
-    ]
+    inner = dtype.categories.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype
+    like = _find_like(column) if _holds_objects(inner) else (None, False)
+    cells = [_as_type(v, inner, column, like) for v in values]
     result = _widen(column, cells)
     if any(list_of(cell) is not None for cell in cells):
         return _set_lists(result, rows, cells)
@@ -83,17 +83,17 @@ def _cannot_take(column: pd.Series[Any], value: object) -> InputError:
     )
 
 
-def _as_type(value: object, dtype: Any, column: pd.Series[Any]) -> Any:
+def _as_type(value: object, dtype: Any, column: pd.Series[Any], like: tuple[Any, bool]) -> Any:
     """Turn a value of a log into what a column of this dtype holds."""
     if value is None:
         return None
     try:
-        return _convert(value, dtype, column)
+        return _convert(value, dtype, like)
     except (ValueError, KeyError, TypeError, OverflowError, decimal.InvalidOperation) as error:
         raise _cannot_take(column, value) from error
 
 
-def _convert(value: object, dtype: Any, column: pd.Series[Any]) -> Any:
+def _convert(value: object, dtype: Any, like: tuple[Any, bool]) -> Any:
     if pd.api.types.is_bool_dtype(dtype):
         return {"true": True, "false": False}[str(canonical(value))]
     if pd.api.types.is_numeric_dtype(dtype):
@@ -105,14 +105,21 @@ def _convert(value: object, dtype: Any, column: pd.Series[Any]) -> Any:
         return moment.tz_localize(zone) if zone is not None and moment.tz is None else moment
     if isinstance(dtype, pd.StringDtype):
         return str(value)
-    if pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.ArrowDtype):
-        return _as_object(value, column)
-    return value
+    return _as_object(value, *like) if _holds_objects(dtype) else value
 
 
-def _as_object(value: object, column: pd.Series[Any]) -> Any:
-    """Turn a value into the kind of object that the column's first cell is."""
+def _holds_objects(dtype: Any) -> bool:
+    return pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.ArrowDtype)
+
+
+def _find_like(column: pd.Series[Any]) -> tuple[Any, bool]:
+    """Return the first cell of a column that is not empty, and whether all such cells are texts."""
     first = next((v for v in column if plain(v) is not None), None)
+    return first, isinstance(first, str) and all(isinstance(v, str) for v in column if plain(v) is not None)
+
+
+def _as_object(value: object, first: Any, texts: bool) -> Any:  # noqa: FBT001 (what `_find_like` found)
+    """Turn a value into the kind of object that the column's first cell is."""
     if list_of(first) is not None:
         return to_list(str(value), first)
     if isinstance(first, decimal.Decimal):
@@ -121,6 +128,4 @@ def _as_object(value: object, column: pd.Series[Any]) -> Any:
         return dt.date.fromisoformat(str(value))
     if isinstance(first, dt.datetime):
         return dt.datetime.fromisoformat(str(value))
-    if isinstance(first, str) and all(isinstance(v, str) for v in column if plain(v) is not None):
-        return str(value)
-    return value
+    return str(value) if texts else value

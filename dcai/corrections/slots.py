@@ -136,11 +136,7 @@ class Finder:
         for text, lines in lines_of.items():
             slot = parse_slot(text, row_texts[text])
             slot.states = self._find_states(slot, lines)
-            slot.written = {
-                (str(c.column), c.part): c.value
-                for c in lines
-                if c.column is not None and not isinstance(c.value, list)
-            }
+            slot.written = {(str(c.column), c.part): _written_by(c) for c in lines if c.column is not None}
             slot.gone = any(c.verdict == "exclude" for c in find_standing(lines))
             slots.append(slot)
         return slots + self._make_neighbours(slots) + self._make_seen(slots, lines_of)
@@ -287,6 +283,11 @@ class Finder:
             for slot in members
             if slot.keyed or slot.row is not None
         }
+
+
+def _written_by(line: Correction) -> Scalar:
+    """Return what a line's cell holds once it is applied: what changes nothing puts the source's value back."""
+    return line.value if line.verdict in ("edit", "relabel") and not isinstance(line.value, list) else line.given
 
 
 def _assign(cost: npt.NDArray[np.float64]) -> list[int]:

@@ -27,6 +27,10 @@ def check_settings(table: Table, settings: Settings) -> Settings:
         raise InputError.wrong_value("task", "audit", f"one of {', '.join(map(repr, TASKS))}, or None", settings.task)
     if isinstance(settings.folds, bool) or not isinstance(settings.folds, (int, np.integer)) or settings.folds < 2:  # noqa: PLR2004
         raise InputError.wrong_value("folds", "audit", "a whole number from 2", settings.folds)
+    # The usual number is nobody's choice: what is wrong with so small a table is said by what fails in it.
+    if table.label is not None and settings.folds > max(len(table), Settings.folds):
+        expected = f"at most the number of rows, {len(table):,}"
+        raise InputError.wrong_value("folds", "audit", expected, settings.folds)
     if (
         isinstance(settings.random_state, bool)
         or not isinstance(settings.random_state, (int, np.integer))

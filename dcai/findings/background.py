@@ -17,6 +17,7 @@ from dcai.base.table import Table
 from dcai.findings.evidence import Settings
 from dcai.findings.labels import models
 from dcai.findings.labels.classes import read_labels
+from dcai.findings.telling import measure_spread
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -80,8 +81,7 @@ class Background:
     @cached_property
     def space(self) -> Space | None:
         """A sample of the rows as points, as models see them; None where no column can serve as a feature."""
-        hashes = np.column_stack([self.table.row_hashes, self.table.label_hashes])
-        order = np.lexsort(hashes.T[::-1])  # so that the sample does not depend on the order of the rows
+        order = np.lexsort(self.table.content.T[::-1])  # so that the sample does not depend on the order of the rows
         places = np.linspace(0, len(order) - 1, min(len(order), SAMPLE_ROWS)).astype(np.intp)
         rows = np.sort(order[np.unique(places)])
         features = self.settings.features
@@ -100,6 +100,16 @@ class Background:
             return np.asarray(dense.transform(vectoriser.transform(frame.iloc[[row]]))[0], dtype=np.float64)
 
         return Space(rows, np.asarray(points, dtype=np.float64), place)
+
+    @cached_property
+    def _spreads(self) -> dict[str, float]:
+        return {}
+
+    def find_spread(self, name: str) -> float:
+        """Return how far apart numbers of a column must be to be worth a look; it is measured when first asked for."""
+        if name not in self._spreads:
+            self._spreads[name] = measure_spread(self.table, name)
+        return self._spreads[name]
 
     def find_nearest(self, row: int, number: int = NEAREST) -> pd.DataFrame:
         """Find the rows most like one: columns ``row`` and ``distance``, the nearest first."""

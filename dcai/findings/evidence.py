@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from dcai.base.errors import InputError
 from dcai.base.identity import number_hashes
@@ -25,8 +24,10 @@ from dcai.findings.progress import Progress, tell_nobody
 if TYPE_CHECKING:
     from dcai.findings.cells.relations import Relations
     from dcai.findings.cells.resemblance import Resemblance
+    from dcai.findings.features.compact import Compact
     from dcai.findings.labels.alignment import Aligned
     from dcai.findings.labels.amounts import Amounts
+    from dcai.findings.labels.consensus import Consensus
     from dcai.findings.labels.multilabel import JudgedSets, Sets
     from dcai.findings.labels.tasks import Reading
     from dcai.findings.labels.tokens import JudgedTags, Sentences
@@ -36,11 +37,12 @@ Rows = npt.NDArray[np.intp]
 Task = Literal["classification", "regression", "multilabel", "token"]
 
 TASKS = ("classification", "regression", "multilabel", "token")
-FEW_NUMBERS = 20  # that many distinct numbers are classes,
-MANY_NUMBERS = 200  # or this many whole ones, if each
-ROWS_A_CLASS = 10  # has this many rows
 NEIGHBOURS = 10
-NEIGHBOUR_ROWS = 20_000  # each row is compared with at most this many
+LARGEST = 1e120  # labels beyond it are judged as if they were it
+NEIGHBOUR_ROWS = 20_000  # each row is compared with at most this many;
+FEWEST_COMPARED = 1_000  # with fewer, down to this many,
+COMPARISONS = 100_000_000  # where that would take more than so many comparisons
+FULL_ROWS = 8_000  # above, features are seen in single precision, and by models that cost little for what they find
 
 
 NO_CLASS = {"multilabel": "the label is a set of classes", "token": "the label is a tag for each token"}
@@ -139,7 +141,8 @@ class Evidence:
             raise InputError(
                 f"The label column {self.table.label!r} holds no numbers. Expected numbers for task='regression'."
             )
-        return values
+        # What is squared on the way must stay a number; so far out, nothing is less wild for being nearer.
+        return np.clip(values, -LARGEST, LARGEST)
 
     @cached_property
     def sets(self) -> Sets:
@@ -191,6 +194,20 @@ class Evidence:
         return made
 
     @cached_property
+    def compact(self) -> Compact:
+        """The features in single precision, as models for many rows see them."""
+        from dcai.findings.features.compact import compact_columns, compact_vectors
+
+        if isinstance(self.settings.features, np.ndarray):
+            return compact_vectors(self.features)
+        if not self.roles:
+            raise Unmet("no column can serve as a feature")
+        self.progress("features", 0, 1)
+        made = compact_columns(self.table.frame, self.roles)
+        self.progress("features", 1, 1)
+        return made
+
+    @cached_property
     def texts(self) -> Any:
         """The text columns alone, as a sparse matrix."""
         from dcai.findings.features.vectors import Vectoriser
@@ -200,10 +217,26 @@ class Evidence:
 
     @cached_property
     def dense(self) -> Floats:
-        """The features compressed to a few dense columns, shape (n, d)."""
+        """The features compressed to a few dense columns, shape (n, d); in single precision where rows are many."""
         from dcai.findings.features.vectors import Dense
 
+        if len(self.table) > FULL_ROWS and not isinstance(self.settings.features, np.ndarray):
+            return np.asarray(self.compact.linear)
         return np.asarray(Dense().fit_transform(self.features), dtype=np.float64)
+
+    @cached_property
+    def points(self) -> Any:
+        """The features without those of texts, whose distances say little about single rows, shape (n, d)."""
+        others = {name: role for name, role in self.roles.items() if role != "text"}
+        if isinstance(self.settings.features, np.ndarray) or others == self.roles:
+            return self.dense
+        if not others:
+            raise Unmet("distances between texts say little about single rows")
+        if len(self.table) > FULL_ROWS:
+            return self.compact.linear[:, : self.compact.wordless]
+        from dcai.findings.features.compact import compact_columns
+
+        return compact_columns(self.table.frame, others).linear
 
     @cached_property
     def relations(self) -> Relations:
@@ -243,13 +276,19 @@ class Evidence:
             return np.asarray(np.unique(given[self.positions], axis=0, return_inverse=True)[1].ravel(), dtype=np.intp)
         return number_hashes(self.table.hash_over(given))
 
+    @property
+    def compared(self) -> int:
+        """With how many rows, spread over all, each row is compared."""
+        rows = max(len(self.table), 1)
+        return min(rows, int(np.clip(COMPARISONS // rows, FEWEST_COMPARED, NEIGHBOUR_ROWS)))
+
     @cached_property
     def neighbours(self) -> tuple[Floats, Rows]:
         """Distances to and positions of each row's nearest other rows, shape (n, k) each."""
         from sklearn.neighbors import NearestNeighbors
 
-        points = self.dense
-        sample = np.unique(np.linspace(0, len(points) - 1, min(len(points), NEIGHBOUR_ROWS)).astype(np.intp))
+        points = self.points
+        sample = np.unique(np.linspace(0, len(points) - 1, self.compared).astype(np.intp))
         size = min(NEIGHBOURS, len(sample) - 1)
         if size < 1:
             raise Unmet("there are too few rows to have neighbours")
@@ -317,6 +356,13 @@ class Evidence:
         return judge_tags(self)
 
     @cached_property
+    def consensus(self) -> Consensus | None:
+        """What several annotators say; None where there are none."""
+        from dcai.findings.labels.consensus import find_consensus
+
+        return find_consensus(self, self.table.hidden) if self.table.hidden else None
+
+    @cached_property
     def noise(self) -> Noise:
         """How likely each label is wrong."""
         return estimate_noise(self.probabilities, self.labels.codes)
@@ -339,25 +385,3 @@ def make_evidence(table: Table, settings: Settings, progress: Progress) -> Evide
     keys = np.column_stack([table.row_hashes, table.label_hashes])
     order = np.lexsort(keys.T[::-1])
     return Evidence(table.take(order), order, settings, progress)
-
-
-def infer_task(column: pd.Series[Any]) -> Task:
-    """Say whether a label is a class or a number.
-
-    Text, booleans and categories are classes. Numbers are, when there are few of them, or when they are whole and
-    each has several rows.
-    """
-    if pd.api.types.is_complex_dtype(column.dtype):
-        return "classification"
-    if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
-        cells = column.dropna()
-        if column.dtype != object or not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in cells):
-            return "classification"
-    values = pd.to_numeric(column.dropna())
-    distinct = values.nunique()
-    whole = bool((values.astype("float64") % 1 == 0).all())
-    if distinct <= FEW_NUMBERS and (whole or distinct * ROWS_A_CLASS <= len(values)):
-        return "classification"
-    if whole and distinct <= MANY_NUMBERS and distinct * ROWS_A_CLASS <= len(values):
-        return "classification"
-    return "regression"

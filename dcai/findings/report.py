@@ -40,7 +40,8 @@ class ErrorEstimate(NamedTuple):
     classes), the range held the planted number in at least 95 of 100 (``tests/benchmarks/bench_expected_errors.py``).
     It is wide where nothing tells overlap from noise, and two things break it: errors that follow a rule which the model
     learns may be more than `high`, and labels that are random by nature, as much in every row, look like wrong ones.
-    Reviewed labels (`Audit.refine`) replace estimates by counts for the rows that were looked at.
+    After a review (`Audit.refine`) it counts the wrong labels that are *left*, among those that nobody has looked at:
+    what was corrected does not count any more, and where every label was reviewed it is 0.
     """
 
     estimate: float
@@ -78,6 +79,9 @@ class Audit:
         The estimated number of wrong labels, with a range that held the true one in most audits of planted errors.
     reading : Reading or None
         What the label was taken for: its `task`, and `why` where that was inferred.
+    masked : tuple of str
+        The columns whose values reports and explanations mask: those with findings of ``personal_data``. `findings` and
+        `table` hold them in clear.
     """
 
     table: Table
@@ -94,6 +98,15 @@ class Audit:
     settings: Settings = field(default_factory=Settings)
     detectors: Mapping[str, Detector] = field(default_factory=dict)
     reviewed: Mapping[str, Any] = field(default_factory=dict)
+    masked: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Remember which columns reports mask, whatever findings are left out later."""
+        if self.masked is None:
+            from dcai.findings.masking import list_masked
+
+            masked = list_masked(self.findings["column"], self.findings["detector"])
+            object.__setattr__(self, "masked", masked)
 
     @property
     def label(self) -> str | None:
@@ -114,7 +127,7 @@ class Audit:
     @cached_property
     def hash(self) -> str:
         """Hash of the data and the findings, whatever the order of the rows: 32 hexadecimal digits."""
-        rows = np.column_stack([self.table.row_hashes, self.table.label_hashes])
+        rows = self.table.content
         state = xxhash.xxh3_128(rows[np.lexsort(rows.T)].tobytes())
         found = self.findings[~self.findings["detector"].isin(ORDERED)]
         for finding, doubt in sorted(zip(found["finding"], found["doubt"], strict=True)):
@@ -200,7 +213,9 @@ class Audit:
             Row positions, the most telling first; fewer where fewer are left.
         """
         from dcai.findings.learning.refinement import choose_rows
+        from dcai.findings.streaming.tables import refuse_stored
 
+        refuse_stored(self.table, "Audit.ask")
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise InputError.wrong_value("n", "Audit.ask", "a whole number from 1", n)
         return choose_rows(self, int(n))
@@ -227,6 +242,13 @@ class Audit:
         from dcai.findings.explanation import explain
 
         return explain(self, finding_or_row)
+
+    @cached_property
+    def telling(self) -> list[str]:
+        """The columns that a row is best shown by, the most telling first."""
+        from dcai.findings.telling import rank_columns
+
+        return rank_columns(self)
 
     @cached_property
     def background(self) -> Background:
@@ -259,7 +281,9 @@ class Audit:
             detector ``"learnt"`` are cells like them. `checks` counts what came and what went.
         """
         from dcai.findings.learning.refinement import refine
+        from dcai.findings.streaming.tables import refuse_stored
 
+        refuse_stored(self.table, "Audit.refine")
         return refine(self, log, progress)
 
 
@@ -280,13 +304,16 @@ def audit(  # noqa: PLR0913 (all of it is optional, and told apart by name)
     folds: int = 5,
     random_state: int = 0,
     progress: bool | Progress | None = None,
+    memory: int | str | None = None,
 ) -> Audit:
     """Look for wrong labels and wrong values in a table.
 
     Parameters
     ----------
-    frame : DataFrame, or path to a CSV or Parquet file
-        pandas, polars or pyarrow; it is never changed.
+    frame : DataFrame, or path to a CSV or Parquet file, or to a folder of Parquet files
+        pandas, polars or pyarrow; it is never changed. Parquet that would take more than `memory` is not loaded but read
+        in batches: labels, duplicates, conflicts and empty cells are judged in all rows by models and counts that fit in
+        memory, other checks look at a sample or are skipped, and `Audit.checks` says which.
     label : str, optional
         The column that holds the label; None looks at the values only.
     key : str or sequence of str, optional
@@ -321,6 +348,9 @@ def audit(  # noqa: PLR0913 (all of it is optional, and told apart by name)
         Changes how the rows are dealt; the same number gives the same audit.
     progress : bool or function of (stage, done, total), optional
         None draws a bar where somebody watches.
+    memory : int or str, optional
+        How much memory the audit may take, in bytes or as a text such as ``"2GB"``: Parquet that needs more is read in
+        batches. None allows half of what is free, 4 GiB at most. Not for frames that are in memory already.
 
     Returns
     -------
@@ -340,9 +370,20 @@ def audit(  # noqa: PLR0913 (all of it is optional, and told apart by name)
     [['maxda', 'mazda']]
     """
     from dcai.findings.running import run_detectors
+    from dcai.findings.streaming.requests import audit_source, find_stored
 
     hidden = [annotators] if isinstance(annotators, str) else list(annotators or ())
+    source, allowed = find_stored(frame, memory)
+    if source is not None:
+        if source.need > allowed:
+            settings = Settings(task, model, features, probabilities, folds, random_state, rules, test)
+            with tell_progress(progress) as tell:
+                return audit_source(
+                    source, label, key, settings, detectors, {"annotators": annotators, "groups": groups}, allowed, tell
+                )
+        frame = source.read_whole() if source.path.is_dir() else frame
     table = make_table(frame, label, key=key, hidden=hidden, groups=groups)
+    table = table if source is None else replace(table, name=source.path.stem)
     made = Settings(task, model, features, probabilities, folds, random_state, rules, test)
     settings = check_settings(table, made)
     chosen = load_detectors(detectors)

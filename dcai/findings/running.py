@@ -100,17 +100,24 @@ def _collect(shown: Table, evidence: Evidence, back: npt.NDArray[np.intp], check
 
         return collect_parts(evidence, back, index)
     if evidence.task == "regression":
-        return {"predictions": pd.Series(evidence.predictions[back], index=index, name=shown.label)}
-    from dcai.findings.labels.consensus import find_consensus
+        from dcai.findings.labels.amounts import describe_fit
+
+        caution = describe_fit(evidence.targets, evidence.predictions)
+        return {
+            "predictions": pd.Series(evidence.predictions[back], index=index, name=shown.label),
+            "caution": caution,
+        }
     from dcai.findings.labels.estimates import estimate_errors
 
     noise = evidence.noise
     consensus = annotators = None
-    if shown.hidden:
-        found = find_consensus(evidence, shown.hidden)
+    found = evidence.consensus
+    if found is not None:
         consensus, annotators = found.rows.iloc[back].set_axis(index), found.people
         check["reason"] = "; ".join(filter(None, [str(check["reason"]), found.note]))
-    counted = estimate_errors(evidence.probabilities, evidence.labels.codes, noise.doubt, weak=noise.weak)
+    counted = estimate_errors(
+        evidence.probabilities, evidence.labels.codes, noise.doubt, weak=noise.weak, evidence=noise.evidence
+    )
     columns = pd.Index(list(evidence.labels.names), dtype=object)
     return {
         "probabilities": pd.DataFrame(evidence.probabilities[back], index=index, columns=columns),

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dcai.base.display import escape, show_text, to_block, to_table
+from dcai.base.display import Html, escape, escape_value, show_text, to_block, to_table
+from dcai.findings.masking import Veil, make_veil
 from dcai.findings.wording import count
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 _SHOWN = 8
 _REASON = 2000  # what was not checked, and why, is never cut in practice
 _EXCERPT_CELLS = 3
+_EXCERPT = 280
+_NAME = 30
+_LIMIT = 400
+_PICTURE = 72
 # What users may take for looked at: names of checks that an audit can have, and what they would look for.
 _OTHER_CHECKS = {
     "patterns": "formats and units",
@@ -64,8 +69,10 @@ def describe_errors(audit: Audit) -> str:
     expected = audit.expected_errors
     if expected is None:
         return ""
+    which = "of the labels that nobody has reviewed " if audit.reviewed.get("rows") else ""
+    verb = "may still be wrong" if which else "may be wrong"
     return (
-        f"About {count(round(expected.estimate), 'label')} may be wrong ({expected.low:,.0f} to {expected.high:,.0f}, "
+        f"About {count(round(expected.estimate), 'label')} {which}{verb} ({expected.low:,.0f} to {expected.high:,.0f}, "
         "unless the model has learnt the errors)"
     )
 
@@ -83,14 +90,16 @@ def to_html(audit: Audit, worst: int = _SHOWN) -> str:
     errors = describe_errors(audit)
     lines += f"<p>{errors}.</p>" if errors else ""
     lines += f'<p class="warn">{escape(audit.caution, 400)}</p>' if audit.caution else ""
+    veil = make_veil(audit)
+    lines += f'<p class="muted">{escape(veil.describe(), 600)}</p>' if veil.whole else ""
     return to_block(
         title,
         lines,
         _show_gaps(audit),
         _show_counts(audit),
         _show_limits(audit),
-        _show_whole(audit),
-        _show_worst(audit, worst),
+        _show_whole(audit, veil),
+        _show_worst(audit, worst, veil),
     )
 
 
@@ -149,13 +158,14 @@ def _show_counts(audit: Audit) -> str:
             ["check", "findings", "rows", "seconds", "note"],
             numbers=["findings", "rows", "seconds"],
             limit=_REASON,
+            wide=["note"],
         )
         if rows
         else ""
     )
 
 
-def _show_whole(audit: Audit) -> str:
+def _show_whole(audit: Audit, veil: Veil) -> str:
     """Show what was found about columns, groups and the table, whole sentences: each asks for a thought of its own."""
     found = pick_whole(audit)
     if not len(found):
@@ -165,17 +175,17 @@ def _show_whole(audit: Audit) -> str:
             "about": "the table" if f.column is None else f.column,
             "doubt": f"{f.doubt:.2f}",
             "check": f.detector,
-            "reason": f.reason,
+            "reason": veil.say(f),
         }
         for f in records_of(found)
     ]
     more = int((audit.findings["row"] < 0).sum()) - len(found)
     rest = f'<p class="muted">And {more:,} more: all are in <code>audit.findings</code>.</p>' if more > 0 else ""
-    table = to_table(rows, ["about", "doubt", "check", "reason"], numbers=["doubt"], limit=_REASON)
+    table = to_table(rows, ["about", "doubt", "check", "reason"], numbers=["doubt"], limit=_REASON, wide=["reason"])
     return f"<p>About columns, groups and the table as a whole:</p>{table}{rest}"
 
 
-def _show_worst(audit: Audit, worst: int) -> str:
+def _show_worst(audit: Audit, worst: int, veil: Veil) -> str:
     first = pick_worst(audit, worst)
     if not len(first):
         return ""
@@ -183,29 +193,45 @@ def _show_worst(audit: Audit, worst: int) -> str:
         {
             "row": f.row if f.part is None else f"{f.row}, part {f.part}",
             "column": f.column,
-            "given": f.given,
-            "suggested": f.suggested,
+            "given": escape_value(veil.show(f.given, f.column)),
+            "suggested": escape_value(veil.show(f.suggested, f.column)),
             "doubt": f"{f.doubt:.2f}",
             "check": f.detector,
-            "reason": f.reason,
-            "the row": _excerpt(audit, f.row),
+            "reason": veil.say(f),
+            "the row": _excerpt(audit, f.row, veil),
         }
         for f in records_of(first)
     ]
     more = int((audit.findings["row"] >= 0).sum()) - len(first)
     rest = f'<p class="muted">And {more:,} more: all are in <code>audit.findings</code>.</p>' if more > 0 else ""
-    table = to_table(
-        rows, ["row", "column", "given", "suggested", "doubt", "check", "reason", "the row"], numbers=["row", "doubt"]
-    )
+    empty = {name for name in ("column", "given", "suggested") if first[name].isna().all()}
+    columns = [
+        c for c in ("row", "column", "given", "suggested", "doubt", "check", "reason", "the row") if c not in empty
+    ]
+    table = to_table(rows, columns, numbers=["row", "doubt"], limit=_LIMIT, wide=["reason", "the row"])
     return f"<p>The worst, rows counted from 0:</p>{table}{rest}"
 
 
-def _excerpt(audit: Audit, row: int) -> str:
-    """Show what a person may recognise a row by: its key, and the beginning of its texts."""
+def _excerpt(audit: Audit, row: int, veil: Veil) -> Html:
+    """Show what a person may recognise and judge a row by: its picture and key, then the columns that tell most."""
     table = audit.table
-    words = [c for c in table.features if table.kinds[c] in ("text", "category")][:_EXCERPT_CELLS]
-    cells = [table.cell(row, c) for c in [*table.key, *words]]
-    return show_text("; ".join(show_text(c, _EXCERPT_CELL) for c in cells if c is not None), 2 * _EXCERPT_CELL)
+    pictures = [c for c, kind in table.kinds.items() if kind == "image"][:1]
+    shown = "".join(show_picture(table.frame[c].iloc[row]) for c in pictures)
+    names = [*table.key, *audit.telling[:_EXCERPT_CELLS]]
+    cells = [(name, cell) for name in names if (cell := veil.cell(row, name)) is not None]
+    texts = [
+        f"{show_text(name, _NAME)}: {show_text(f'{cell:.6g}' if isinstance(cell, float) else cell, _EXCERPT_CELL)}"
+        for name, cell in cells
+    ]
+    return Html(shown + escape("; ".join(texts), _EXCERPT))
+
+
+def show_picture(cell: object) -> Html:
+    """Show a picture small; nothing for what cannot be read."""
+    from dcai.findings.tables.imagery import to_thumbnail
+
+    address = to_thumbnail(cell, _PICTURE)
+    return Html(f'<img alt="" src="{address}"> ' if address else "")
 
 
 def to_text(audit: Audit, worst: int = _SHOWN) -> str:
@@ -222,16 +248,18 @@ def to_text(audit: Audit, worst: int = _SHOWN) -> str:
     lines += [limits] if (limits := describe_limits(audit)) else []
     whole = pick_whole(audit)
     lines += ["About columns, groups and the table as a whole:"] if len(whole) else []
+    veil = make_veil(audit)
     for f in records_of(whole):
         about = "table" if f.column is None else _flat(f.column, 40)
-        lines.append(f"  {f.doubt:.2f} {f.detector}  {about}: {_flat(f.reason, 400)}")
+        lines.append(f"  {f.doubt:.2f} {f.detector}  {about}: {_flat(veil.say(f), 400)}")
     if (audit.findings["row"] >= 0).any():
         lines.append("The worst:")
     for f in records_of(pick_worst(audit, worst)):
         where = f"row {f.row}" if f.part is None else f"row {f.row}, part {f.part}"
         place = f"{where}, {_flat(f.column, 40)}" if f.column is not None else where
-        change = f"{_flat(f.given, 40)} -> {_flat(f.suggested, 40)}  " if f.suggested is not None else ""
-        lines.append(f"  {f.doubt:.2f} {f.detector}  {place}: {change}{_flat(f.reason, 160)}")
+        given, suggested = veil.show(f.given, f.column), veil.show(f.suggested, f.column)
+        change = f"{_flat(given, 40)} -> {_flat(suggested, 40)}  " if suggested is not None else ""
+        lines.append(f"  {f.doubt:.2f} {f.detector}  {place}: {change}{_flat(veil.say(f), 160)}")
     return "\n".join(lines)
 
 

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from dcai.base.display import show_share
 from dcai.base.errors import shorten
 
+# Models by what they look at; variants of one are named together.
+PLAIN_MODELS = {
+    "naive Bayes": "word counts (naive Bayes)",
+    "logistic regression, loose": "logistic regression",
+    "discriminant": "class averages",
+    "discriminant, loose": "class averages",
+    "kernel": "likeness to other rows",
+    "trees": "random trees",
+    "boosting": "boosted trees",
+    "discriminant of meanings": "meanings of texts (class averages)",
+    "logistic regression of meanings": "meanings of texts (logistic regression)",
+}
+LEAST_SHARE = 0.005
 MOST_NAMED = 5
 LONGEST_NAME = 40
 
@@ -20,6 +34,33 @@ def count(number: int, noun: str, verbs: tuple[str, str] | None = None) -> str:
     """
     verb = "" if verbs is None else f" {verbs[number != 1]}"
     return f"{number:,} {noun}{'' if number == 1 else 's'}{verb}"
+
+
+def describe_mixture(weights: Mapping[str, float]) -> str:
+    """Name the models of a mixture in plain words, the heaviest first; what weighs less than half a percent is left out.
+
+    Examples
+    --------
+    >>> describe_mixture({"kernel": 0.5, "discriminant": 0.3, "discriminant, loose": 0.2, "trees": 0.001})
+    'mixture of class averages 50%, likeness to other rows 50%'
+    """
+    shares: dict[str, float] = {}
+    for name, weight in weights.items():
+        plainly = PLAIN_MODELS.get(name, name)
+        shares[plainly] = shares.get(plainly, 0.0) + weight
+    ranked = sorted(shares.items(), key=lambda x: (-x[1], x[0]))
+    return "mixture of " + ", ".join(f"{name} {share:.0%}" for name, share in ranked if share >= LEAST_SHARE)
+
+
+def show_part(number: int, total: int) -> str:
+    """Write what share of some rows a number of them is.
+
+    Examples
+    --------
+    >>> show_part(300, 300), show_part(3, 400)
+    ('all', '< 1 %')
+    """
+    return "all" if number == total else show_share(number / max(total, 1))
 
 
 def name_some(names: Collection[object]) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dcai.base.errors import InputError, RunError
+from dcai.base.records import NotebookParameters
 from dcai.pipelines.journal import Journal
 from dcai.pipelines.signals import Interruption, watch_signals
 
@@ -158,7 +160,7 @@ def _rebuild_injected(nb: Any) -> tuple[Any, dict[str, str]]:
     """
     from dcai.pipelines.documents import INJECTED, is_tagged
     from dcai.pipelines.injection import given_to, inject, secrets_of
-    from dcai.pipelines.parameters import find_in, normalise
+    from dcai.pipelines.parameters import find_idle, find_in, normalise
 
     if not any(is_tagged(c, INJECTED) for c in nb.cells):
         return nb, {}
@@ -173,7 +175,18 @@ def _rebuild_injected(nb: Any) -> tuple[Any, dict[str, str]]:
     if problems:
         raise InputError("\n".join(problems))
     values = normalise(found, given)
+    for sentence in [*_doubts(found, values), *find_idle(nb, found, values)]:
+        warnings.warn(sentence, UserWarning, stacklevel=2)
     return inject(nb, values, found, also=own), secrets_of(found, values)
+
+
+def _doubts(found: NotebookParameters, values: Mapping[str, Any]) -> list[str]:
+    """Say which values do not fit their parameters; papermill's users may set such ones, but not unawares."""
+    from dcai.pipelines.schemas import is_json, problem_of
+
+    schemas = {p.name: p.schema for p in found.parameters if p.settable}
+    problems = (problem_of(n, schemas[n], v) for n, v in values.items() if n in schemas and is_json(v))
+    return [f"{problem} It is set all the same." for problem in problems if problem]
 
 
 def _progress_bar(wanted: Any, cells: int) -> Any:

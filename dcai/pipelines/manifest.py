@@ -95,6 +95,8 @@ def check_manifest(found: Any, path: Path) -> Any:
 def builtin(value: Any) -> Any:
     """Turn what the YAML library reads (its own mappings, numbers and texts) into Python's own types."""
     if isinstance(value, dict):
+        if wrong := [k for k in value if not isinstance(k, str)]:
+            raise InputError(f"The file holds the key {wrong[0]!r}, which is no text. Put it in quotes.")
         return {str(k): builtin(v) for k, v in value.items()}
     if isinstance(value, list):
         return [builtin(v) for v in value]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import io
+import itertools
 import keyword
+import re
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,26 @@ from dcai.base.errors import InputError
 from dcai.base.records import NotebookParameters, Parameter
 from dcai.pipelines import schemas
 from dcai.pipelines.bindings import Assignment, assignments, changed_names, loaded_names
-from dcai.pipelines.documents import INJECTED, PARAMETERS, is_python, is_tagged, parse_cell, read_notebook
+from dcai.pipelines.documents import INJECTED, PARAMETERS, is_python, is_tagged, read_notebook
+from dcai.pipelines.magics import parse_code, words_of, words_read
 from dcai.pipelines.names import suggest_name
-from dcai.pipelines.remarks import CHANGED, remark_on, why_not_settable
+from dcai.pipelines.remarks import CHANGED, remark_on, warn_about, why_not_settable
 
-__all__ = ["defaults_of", "find_in", "find_parameters", "normalise", "parse_value", "schema_object", "validate"]
+__all__ = [
+    "defaults_of",
+    "find_idle",
+    "find_in",
+    "find_parameters",
+    "normalise",
+    "parse_value",
+    "schema_object",
+    "validate",
+]
 
-# A cell is a candidate when at least half of its statements give names to plain data.
-_LEAST_LITERAL_SHARE = 0.5
-_NEVER_PARAMETERS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.With, ast.Try)
+# What an author writes over a cell of parameters, and over one of settings.
+_SAYS_PARAMETERS = re.compile(r"param", re.IGNORECASE)
+_SAYS_SETTINGS = re.compile(r"config|setting|option|constant|variable|argument|input|default|global", re.IGNORECASE)
+_NEVER_PARAMETERS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.For, ast.While, ast.With, ast.Try)
 
 
 def find_parameters(notebook: str | Path) -> NotebookParameters:
@@ -75,41 +88,83 @@ def find_in(notebook: Any, where: str) -> NotebookParameters:
         return NotebookParameters(where, name, cell, True, [], problems)  # noqa: FBT003 (fields in their order)
     tree, text = trees[cell]
     parameters = _parameters(tree, text)
-    problems += [p.message for p in remark_on(parameters, trees, cell)]
+    problems += [p.message for p in remark_on(parameters, trees, cell, words_after(notebook, trees, cell))]
     return NotebookParameters(where, name, cell, bool(marked), parameters, problems)
 
 
 def parse_cells(notebook: Any) -> dict[int, tuple[ast.Module, str]]:
     """Parse the code cells that are Python, by their index; what papermill injected is left out."""
     cells = [(i, c) for i, c in enumerate(notebook.cells) if c.cell_type == "code" and not is_tagged(c, INJECTED)]
-    parsed = {i: parse_cell(c.source) for i, c in cells}
+    parsed = {i: parse_code(c.source) for i, c in cells}
     return {i: p for i, p in parsed.items() if p is not None}
 
 
+def broken_cells(notebook: Any, trees: Mapping[int, tuple[ast.Module, str]]) -> list[int]:
+    """Return the indices of the code cells that are no Python."""
+    cells = enumerate(notebook.cells)
+    return [i for i, c in cells if c.cell_type == "code" and i not in trees and not is_tagged(c, INJECTED)]
+
+
+def words_after(notebook: Any, trees: Mapping[int, tuple[ast.Module, str]], cell: int) -> set[str]:
+    """Return the words of the cells after `cell` that are no Python: what they read cannot be told."""
+    return set().union(*(words_of(notebook.cells[i].source) for i in broken_cells(notebook, trees) if i > cell))
+
+
+def find_idle(notebook: Any, parameters: NotebookParameters, given: Collection[str]) -> list[str]:
+    """Say which given values the notebook will not use as given: never read, overwritten, or set too late.
+
+    Examples
+    --------
+    >>> import nbformat.v4 as v4
+    >>> cells = [v4.new_code_cell("rate = 0.1", metadata={"tags": ["parameters"]}), v4.new_code_cell("rate = 1")]
+    >>> notebook = v4.new_notebook(cells=cells)
+    >>> find_idle(notebook, find_in(notebook, "n.ipynb"), ["rate"])
+    ["'rate' is never read after its cell, so setting it changes nothing."]
+    """
+    trees = parse_cells(notebook)
+    if not given or parameters.cell not in trees:
+        return []
+    # What a pipeline does not offer may be derived from what it does.
+    every = _parameters(*trees[parameters.cell])
+    return warn_about(given, every, trees, parameters.cell, words_after(notebook, trees, parameters.cell))
+
+
 def _best_cell(trees: Mapping[int, tuple[ast.Module, str]]) -> int | None:
-    """Rank the cells by literal share, later use, upper-case names, position and absence of imports."""
-    used_from = {i: loaded_names(tree) for i, (tree, _) in trees.items()}
+    """Rank the cells by later use, number and kind of defaults, what their comments say, and position."""
+    used_from = {i: loaded_names(tree) | words_read(tree) for i, (tree, _) in trees.items()}
     ranked = []
-    for place, (index, (tree, _)) in enumerate(sorted(trees.items())):
+    for place, (index, cell) in enumerate(sorted(trees.items())):
         later = set().union(*(names for i, names in used_from.items() if i > index))
-        score = _score(tree, later, place)
+        score = _score(cell, later, place / len(trees))
         if score is not None:
             ranked.append((score, -index))
     return -max(ranked)[1] if ranked else None
 
 
-def _score(tree: ast.Module, later: set[str], place: int) -> float | None:
-    statements = [s for s in tree.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-    plain = [a for a in assignments(tree) if a.value is not None and schemas.default_of(a.value)[0]]
-    if not statements or not plain or any(isinstance(s, _NEVER_PARAMETERS) for s in statements):
+def _score(cell: tuple[ast.Module, str], later: set[str], place: float) -> float | None:
+    """Score a cell as a cell of parameters, None for one that is none; the weights were fitted to tagged notebooks."""
+    tree, text = cell
+    found = [(a.name, *schemas.default_of(a.value)) for a in assignments(tree) if a.value is not None]
+    plain = {name: value for name, is_data, value in found if is_data and not name.startswith("_")}
+    used = sum(name in later for name in plain)
+    heading = _heading(text)
+    says = 1.25 * bool(_SAYS_PARAMETERS.search(heading)) + 0.5 * bool(_SAYS_SETTINGS.search(heading))
+    # A cell that nothing reads holds parameters only where its author says so.
+    if (
+        not plain
+        or not (used or _SAYS_PARAMETERS.search(heading))
+        or any(isinstance(s, _NEVER_PARAMETERS) for s in tree.body)
+    ):
         return None
-    share = min(1.0, len({a.line for a in plain}) / len(statements))
-    used = sum(a.name in later for a in plain) / len(plain)
-    if share < _LEAST_LITERAL_SHARE or not used:
-        return None
-    upper = sum(a.name.isupper() for a in plain) / len(plain)
-    imports = any(isinstance(s, (ast.Import, ast.ImportFrom)) for s in statements)
-    return 3 * share + 1.5 * used + 0.5 * upper + (0 if imports else 1) - 0.1 * min(place, 20)
+    # Lists and mappings are more often data, or filled further down, than something to set.
+    scalar = sum(not isinstance(value, (list, dict, tuple, set)) for value in plain.values())
+    return 2 * used / len(plain) + 1.25 * scalar / len(plain) - (len(plain) == 1) + says - 2.5 * place
+
+
+def _heading(text: str) -> str:
+    """Return the comments above the first statement of a cell."""
+    lines = itertools.takewhile(lambda line: not line or line.startswith("#"), map(str.strip, text.splitlines()))
+    return "\n".join(lines)
 
 
 def _parameters(tree: ast.Module, text: str) -> list[Parameter]:

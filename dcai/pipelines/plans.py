@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -67,6 +68,8 @@ def make_plan(
     problems = params.validate(plan.found, plan.values)
     if problems:
         raise InputError("\n".join(problems))
+    for sentence in params.find_idle(plan.notebook, plan.found, plan.values):
+        warnings.warn(sentence, UserWarning, stacklevel=5)
     folder = plan.root if cwd is None else Path(cwd).resolve()
     if not folder.is_dir():
         raise InputError.wrong_value("cwd", "run()", "an existing folder", str(cwd))

@@ -8,15 +8,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dcai.base.records import Lint, Problem
-from dcai.pipelines.documents import INJECTED, is_python, is_tagged, read_notebook
-from dcai.pipelines.parameters import find_in, parse_cells
+from dcai.base.records import Lint, NotebookParameters, Problem
+from dcai.pipelines.bindings import assignments
+from dcai.pipelines.documents import is_python, kernel_of, read_notebook
+from dcai.pipelines.parameters import broken_cells, find_in, parse_cells, words_after
 from dcai.pipelines.remarks import remark_on
 from dcai.pipelines.scopes import Scope, read_scope
 
-_ABSOLUTE = re.compile(
-    r"(?:/(?:home|Users|mnt|media|content|root|Volumes|scratch|kaggle|dbfs|gdrive)/|~[/\\]|[A-Za-z]:[\\/](?![\\/]))\S"
-)
+_PRIVATE = re.compile(r"(?:/(?:home|Users|root|Volumes|scratch)/|~[/\\](?!\.)|[A-Za-z]:[\\/](?![\\/]))\S")
+# Mount points: of one machine where code uses them, and the inside of a container where they are handed on.
+_MOUNTED = re.compile(r"/(?:mnt|media|content|kaggle|dbfs|gdrive)/\S")
 _LONGEST_PATH = 300
 _SEEDS = frozenset(["seed", "manual_seed", "seed_everything", "set_seed", "set_random_seed"])
 _DRAWS = frozenset(
@@ -66,27 +67,40 @@ def lint_in(notebook: Any, where: str) -> Lint:
             where, found.parameters, [Problem("not-python", None, None, sentence) for sentence in found.problems]
         )
     cells = parse_cells(notebook)
-    problems = [] if found.cell not in cells else remark_on(found.parameters, cells, found.cell)
-    for index, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code" and index not in cells and not is_tagged(cell, INJECTED):
-            problems.append(
-                Problem("not-python", index + 1, None, f"Cell {index + 1} is not valid Python: every run stops there.")
-            )
-    problems += [*_find_hidden_state(cells), *_find_disorder(notebook), *_find_paths(cells), *_find_chance(cells)]
+    broken = broken_cells(notebook, cells)
+    problems = [
+        Problem("not-python", index + 1, None, f"Cell {index + 1} is not valid Python: every run stops there.")
+        for index in broken
+    ]
+    if found.cell in cells:
+        # In a cell that nobody has tagged, what cannot be set is no parameter.
+        meant = [p for p in found.parameters if p.settable or found.tagged]
+        problems += remark_on(meant, cells, found.cell, words_after(notebook, cells, found.cell))
+    # What a broken cell would give to those after it cannot be told.
+    sound = {i: cell for i, cell in cells.items() if not broken or i < broken[0]}
+    problems += [*_find_hidden_state(sound, _given_by_kernel(notebook), whole=not broken), *_find_disorder(notebook)]
+    problems += [*_find_paths(cells, found), *_find_chance(cells)]
     return Lint(where, found.parameters, sorted(problems, key=lambda p: (p.cell or 0, p.line or 0, p.code)))
 
 
-def _find_hidden_state(cells: Cells) -> Iterator[Problem]:
+def _given_by_kernel(notebook: Any) -> set[str]:
+    """Return the names that the kernel of a notebook gives beyond Python's own."""
+    return {"spark", "sc", "sqlContext"} if "spark" in kernel_of(notebook).lower() else set()
+
+
+def _find_hidden_state(cells: Cells, given: set[str], *, whole: bool) -> Iterator[Problem]:
     """Yield the names that are read where no earlier cell (for functions: no cell at all) has given them."""
     scopes = {index: read_scope(tree) for index, (tree, _) in cells.items()}
-    ever = set().union(*(s.gives for s in scopes.values()))
-    known: set[str] = set()
+    ever = given.union(*(s.gives for s in scopes.values()))
+    # A function may be called when a later cell has given names that no syntax shows.
+    told_late = whole and not any(s.opaque for s in scopes.values())
+    known = set(given)
     told: set[str] = set()
     for index, scope in scopes.items():
         if scope.opaque:
             return  # from here on names may exist that no syntax shows
         for need in scope.needs:
-            if need.name in told or need.name in (ever if need.late else known):
+            if need.name in told or need.name in (ever if need.late else known) or (need.late and not told_late):
                 continue
             told.add(need.name)
             yield Problem("hidden-state", index + 1, need.line, _tell_hidden(need.name, index, scopes))
@@ -112,22 +126,37 @@ def _find_disorder(notebook: Any) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def _find_paths(cells: Cells) -> Iterator[Problem]:
+def _find_paths(cells: Cells, found: NotebookParameters) -> Iterator[Problem]:
+    """Yield the paths of one machine; the default of a parameter is none, for a run can set another."""
+    settable = {p.name for p in found.parameters if p.settable}
     for index, (tree, _) in cells.items():
+        own = [a.value for a in assignments(tree) if a.value is not None and a.name in settable]
+        exempt = {id(n) for value in own for n in ast.walk(value)} if index == found.cell else set()
+        used = {id(n) for part in _used_paths(tree) for n in ast.walk(part)}
         for node in ast.walk(tree):
-            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in exempt:
                 continue
             text = node.value
-            if len(text) <= _LONGEST_PATH and "\n" not in text and _ABSOLUTE.match(text):
+            if len(text) > _LONGEST_PATH or "\n" in text:
+                continue
+            if _PRIVATE.match(text) or (_MOUNTED.match(text) and id(node) in used):
                 yield Problem(
                     "absolute-path", index + 1, node.lineno,
                     f"{text!r} is a path of one machine. Use a path relative to the repository root, or a parameter.",
                 )  # fmt: skip
 
 
+def _used_paths(tree: ast.Module) -> Iterator[ast.expr]:
+    """Yield the expressions whose text Python itself uses: arguments of calls, and what plain names are bound to."""
+    yield from (part for n in ast.walk(tree) if isinstance(n, ast.Call) for part in n.args)
+    yield from (k.value for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords)
+    yield from (a.value for a in assignments(tree) if a.value is not None and not isinstance(a.value, ast.Dict))
+
+
 def _find_chance(cells: Cells) -> Iterator[Problem]:
     """Yield the calls that draw at random although nothing before them has set a seed."""
     seeded: set[str] = set()
+    told: set[tuple[int, int, str]] = set()
     names: dict[str, str] = {}  # what a name stands for: `np` for `numpy`, `choice` for `random.choice`
     for index, (tree, _) in cells.items():
         for node in sorted(_placed(tree), key=lambda n: (n.lineno, n.col_offset)):
@@ -135,10 +164,15 @@ def _find_chance(cells: Cells) -> Iterator[Problem]:
                 names |= _imported(node)
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 names.pop(node.id, None)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in _SEEDS:
+                seeded |= {"numpy", "random"}  # the settings of a library that seeds everything
             elif isinstance(node, ast.Call) and (where := _resolve(node.func, names)):
                 if where.rpartition(".")[2] in _SEEDS:
                     seeded |= {where.partition(".")[0]} & {"numpy", "random"} or {"numpy", "random"}
                 elif (source := _chance_of(node, where)) and source not in seeded:
+                    if (place := (index, node.lineno, where)) in told:
+                        continue
+                    told.add(place)
                     yield Problem(
                         "unpinned-randomness", index + 1, node.lineno,
                         f"{ast.unparse(node.func)}() draws at random without a seed, so no two runs agree. {_ADVICE[source]}",

@@ -3,32 +3,68 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from dcai.base.records import Parameter, Problem
 from dcai.pipelines import schemas
-from dcai.pipelines.bindings import assignments, loaded_names
+from dcai.pipelines.bindings import loaded_names, touched_names
+from dcai.pipelines.magics import words_read
+from dcai.pipelines.scopes import reads_unseen
 
 # Ends the source of a default that another statement of its cell changes, so that it is not what runs.
 CHANGED = "  # changed again in its cell"
 
 
-def remark_on(parameters: list[Parameter], trees: Mapping[int, tuple[ast.Module, str]], cell: int) -> list[Problem]:
-    """Say what a person should know about each parameter, given the cells by their index and the parameters' cell."""
-    own = {p.name for p in parameters}
+def remark_on(
+    parameters: list[Parameter],
+    trees: Mapping[int, tuple[ast.Module, str]],
+    cell: int,
+    words: Collection[str] = (),
+) -> list[Problem]:
+    """Say what a person should know about each parameter, given the cells by their index and the parameters' cell.
+
+    `words` are further names that may be read after the parameters' cell.
+    """
+    return [problem for _, problem in _remarked(parameters, trees, cell, words)]
+
+
+def warn_about(
+    given: Collection[str],
+    parameters: list[Parameter],
+    trees: Mapping[int, tuple[ast.Module, str]],
+    cell: int,
+    words: Collection[str] = (),
+) -> list[str]:
+    """Say which of the values given to a run do not do what they seem to."""
+    told = []
+    for one, problem in _remarked(parameters, trees, cell, words):
+        if one.name in given and problem.code in ("unread-parameter", "overwritten-parameter"):
+            told.append(problem.message)
+        elif one.name not in given and problem.code == "derived-parameter":
+            sources = sorted(loaded_names(ast.parse(one.source, mode="eval")) & set(given))
+            if sources:
+                named = ", ".join(map(repr, sources))
+                told.append(f"{one.name!r} was derived from {named} before the run set it, so it keeps its default.")
+    return told
+
+
+def _remarked(
+    parameters: list[Parameter], trees: Mapping[int, tuple[ast.Module, str]], cell: int, words: Collection[str]
+) -> Iterator[tuple[Parameter, Problem]]:
+    own = {p.name for p in parameters if p.settable}
     after = {i: tree for i, (tree, _) in sorted(trees.items()) if i > cell}
-    read = set().union(*map(loaded_names, after.values()))
+    read = set(words).union(*map(loaded_names, after.values()), *map(words_read, after.values()))
+    if any(map(reads_unseen, after.values())):
+        read |= {p.name for p in parameters}
     # A magic or a shell line may read `{name}` and `$name` inside its text.
     texts = " ".join(
         n.value for t in after.values() for n in ast.walk(t) if isinstance(n, ast.Constant) and isinstance(n.value, str)
     )
-    problems = []
     for one in parameters:
-        in_text = f"{{{one.name}" in texts or f"${one.name}" in texts
-        problems += [
-            Problem(code, cell + 1, None, text) for code, text in _remarks(one, own, read, after, in_text=in_text)
-        ]
-    return problems
+        # `@name` is a variable in a query of pandas.
+        in_text = any(f"{mark}{one.name}" in texts for mark in ("{", "$", "@"))
+        for code, text in _remarks(one, own, read, after, in_text=in_text):
+            yield one, Problem(code, cell + 1, None, text)
 
 
 def _remarks(
@@ -61,9 +97,17 @@ def why_not_settable(one: Parameter) -> str:
 
 
 def _overwritten(name: str, after: Mapping[int, ast.Module]) -> int | None:
+    """Return the index of the cell that binds a name anew before anything has read it."""
     for index, tree in after.items():
-        if any(a.name == name for a in assignments(tree)) and name not in loaded_names(tree):
-            return index
-        if name in loaded_names(tree):
-            return None
+        for statement in tree.body:
+            if name in loaded_names(statement):
+                return None
+            if isinstance(statement, _BINDING) and name in touched_names(statement):
+                return index
     return None
+
+
+# Statements that bind their names whenever their cell runs.
+_BINDING = (
+    ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
+)  # fmt: skip

@@ -182,12 +182,20 @@ def to_plain(schema: Mapping[str, Any], value: Any) -> Any:
         return [to_plain(item_schema(schema, i), v) for i, v in enumerate(value)]
     python = schema.get("x-python")
     if python == "float" and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return _to_float(value)
     if python == "int" and isinstance(value, float) and value.is_integer():
         return int(value)
     if python == "Decimal" and isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return value
+
+
+def _to_float(value: int) -> float | int:
+    """Return an integer as the same float; one that no float equals stays what it is."""
+    try:
+        return float(value) if int(float(value)) == value else value
+    except OverflowError:
+        return value
 
 
 def item_schema(schema: Mapping[str, Any], index: int) -> Schema:
@@ -213,14 +221,30 @@ def problem_of(name: str, schema: Mapping[str, Any], value: Any) -> str | None:
         place = "".join(f"[{p!r}]" for p in errors[0].absolute_path)
         got = "the secret given" if schema.get("x-python") == "secret" else shorten(repr(value))
         return f"The parameter {name!r} must be {describe(schema)}. Got {got} instead{f', wrong at {place}' if place else ''}."
+    if schema.get("x-python") == "secret" and "\0" in str(value):
+        return f"The parameter {name!r} must be a text without the character NUL."
+    if not _can_be_rebuilt(schema, value):
+        return f"The parameter {name!r} must be {describe(schema)}. Got {shorten(repr(value))} instead."
+    return None
+
+
+def _can_be_rebuilt(schema: Mapping[str, Any], value: Any) -> bool:
+    """Tell whether the texts in a value that stand for dates are dates, wherever they stand."""
+    if "anyOf" in schema:
+        return any(problem_of("value", option, value) is None for option in schema["anyOf"])
+    if isinstance(value, list):
+        return all(_can_be_rebuilt(item_schema(schema, i), v) for i, v in enumerate(value))
+    inner = schema.get("additionalProperties")
+    if isinstance(value, dict):
+        return not isinstance(inner, dict) or all(_can_be_rebuilt(inner, v) for v in value.values())
     makers: dict[Any, Callable[[str], Any]] = {"date": date.fromisoformat, "datetime": datetime.fromisoformat}
     maker = makers.get(schema.get("x-python"))
     if maker is not None and isinstance(value, str):
         try:
             maker(value)
         except ValueError:
-            return f"The parameter {name!r} must be {describe(schema)}. Got {shorten(repr(value))} instead."
-    return None
+            return False
+    return True
 
 
 def problem_of_schema(schema: Mapping[str, Any]) -> str | None:
@@ -302,9 +326,11 @@ def parse_text(name: str, schema: Mapping[str, Any], text: str) -> Any:
     if "anyOf" in schema:
         for option in schema["anyOf"]:
             try:
-                return parse_text(name, option, text)
+                value = parse_text(name, option, text)
             except InputError:
                 continue
+            if problem_of(name, option, value) is None:
+                return value
         raise _unreadable(name, schema, text)
     types = schema.get("type", [])
     kinds = [types] if isinstance(types, str) else list(types)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from dcai.pipelines.bindings import touched_names
+from dcai.pipelines.magics import way_to_kernel
 
 # What a notebook's kernel gives to every cell.
 GIVEN = frozenset(dir(builtins)) | {
     "get_ipython", "display", "In", "Out", "exit", "quit", "_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh",
     "__name__", "__doc__", "__file__", "__session__", "__builtins__", "__annotations__",
+    "dbutils", "displayHTML",  # of a hosted kernel; nothing that can be imported has them
 }  # fmt: skip
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 # After one of these nobody can tell by syntax which names exist.
-_OPAQUE_CALLS = frozenset(["exec", "eval", "globals", "locals", "vars", "run_line_magic", "run_cell_magic"])
+_OPAQUE_CALLS = frozenset(["exec", "eval", "globals", "locals", "vars"])
+_SHELLS = frozenset(["system", "getoutput"])
+_MAGICS = frozenset(["run_line_magic", "run_cell_magic"])
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,20 @@ def read_scope(tree: ast.Module) -> Scope:
     """
     scope = Scope()
     for statement in tree.body:
-        given = set(touched_names(statement))
+        given = set(touched_names(statement)) | set(_named_by_decorators(statement))
         # Inside one statement (a loop, a `with`) order says little: what it binds counts as bound.
         scope.needs += [n for n in _needs(statement, frozenset()) if n.name not in scope.gives | given]
         scope.needs += [n for n in _updates(statement) if n.name not in scope.gives]
         scope.gives |= given
         scope.opaque |= _is_opaque(statement)
     return scope
+
+
+def _named_by_decorators(statement: ast.stmt) -> Iterator[str]:
+    """Yield the names in the texts of decorators: some bind what they make under such a name."""
+    for decorator in getattr(statement, "decorator_list", []):
+        texts = (n.value for n in ast.walk(decorator) if isinstance(n, ast.Constant))
+        yield from (text for text in texts if isinstance(text, str) and text.isidentifier())
 
 
 def _updates(statement: ast.stmt) -> Iterator[Need]:
@@ -71,23 +82,34 @@ def _needs(node: ast.AST, bound: frozenset[str], *, late: bool = False) -> Itera
             yield Need(node.id, node.lineno, late)
     elif isinstance(node, _FUNCTIONS):
         yield from _needs_of_function(node, bound, late=late)
-    elif isinstance(node, _COMPREHENSIONS):
-        own = bound | {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
-        for child in ast.iter_child_nodes(node):
-            yield from _needs(child, own, late=late)
     elif isinstance(node, ast.ClassDef):
         own = bound | {name for s in node.body for name in touched_names(s)} | {"__class__"}
         for child in [*node.decorator_list, *node.bases, *node.keywords]:
             yield from _needs(child, bound, late=late)
         for child in node.body:
             yield from _needs(child, own, late=late)
-    elif isinstance(node, ast.AnnAssign):
-        # An annotation alone binds nothing and is not run in a function; a missing name in one is seldom an error.
-        for child in filter(None, [node.value, node.target if not isinstance(node.target, ast.Name) else None]):
-            yield from _needs(child, bound, late=late)
     else:
-        for child in ast.iter_child_nodes(node):
-            yield from _needs(child, bound, late=late)
+        if isinstance(node, _COMPREHENSIONS):
+            bound |= {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+        for part in _reading_parts(node):
+            yield from _needs(part, bound, late=late)
+
+
+def _reading_parts(node: ast.AST) -> Iterable[ast.AST]:
+    """Return the parts of a node where a missing name would be an error."""
+    if isinstance(node, (ast.Try, ast.TryStar)) and any(map(_expects_no_name, node.handlers)):
+        return [*node.handlers, *node.orelse, *node.finalbody]
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Constant) and not node.test.value:
+        return node.orelse
+    if isinstance(node, ast.AnnAssign):
+        # An annotation alone binds nothing and is not run in a function; a missing name in one is seldom an error.
+        return filter(None, [node.value, node.target if not isinstance(node.target, ast.Name) else None])
+    return ast.iter_child_nodes(node)
+
+
+def _expects_no_name(handler: ast.ExceptHandler) -> bool:
+    """Tell whether a handler says itself that a name may be missing."""
+    return handler.type is not None and "NameError" in ast.unparse(handler.type)
 
 
 def _needs_of_function(node: ast.AST, bound: frozenset[str], *, late: bool) -> Iterator[Need]:
@@ -108,23 +130,36 @@ def _needs_of_function(node: ast.AST, bound: frozenset[str], *, late: bool) -> I
 
 
 def _is_opaque(statement: ast.stmt) -> bool:
-    for node in ast.walk(statement):
-        if isinstance(node, ast.ImportFrom) and any(a.name == "*" for a in node.names):
+    """Tell whether a statement may give names that its syntax does not show."""
+    star = any(isinstance(n, ast.ImportFrom) and any(a.name == "*" for a in n.names) for n in ast.walk(statement))
+    return star or reads_unseen(statement)
+
+
+def reads_unseen(tree: ast.AST) -> bool:
+    """Tell whether code may read or bind names of the notebook that its syntax does not show."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        way = way_to_kernel(node)
+        if way in _MAGICS and not _is_harmless_magic(node):
             return True
-        if isinstance(node, ast.Call):
-            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if called in _OPAQUE_CALLS and not _is_harmless_magic(node):
-                return True
+        if way is not None and way not in _MAGICS | _SHELLS:
+            return True
+        if isinstance(node.func, ast.Name) and node.func.id in _OPAQUE_CALLS:
+            return True
     return False
 
 
-# Line magics that give a cell no names.
+# Magics that neither give nor take names.
 _HARMLESS = frozenset(
-    ["matplotlib", "config", "timeit", "time", "pip", "conda", "cd", "env", "autoreload", "load_ext", "ls", "pwd",
-     "reload_ext", "who", "whos", "precision", "xmode", "pinfo", "pinfo2", "capture", "html", "bash", "sh", "writefile", "mkdir"]
+    ["matplotlib", "config", "timeit", "time", "pip", "conda", "mamba", "uv", "cd", "env", "autoreload", "load_ext",
+     "ls", "pwd", "reload_ext", "who", "whos", "precision", "xmode", "pinfo", "pinfo2", "html", "HTML", "javascript",
+     "js", "latex", "markdown", "svg", "SVG", "bash", "sh", "script", "writefile", "file", "mkdir", "perl", "ruby",
+     "cmd", "prun", "watermark", "history", "warnings"]
 )  # fmt: skip
 
 
 def _is_harmless_magic(call: ast.Call) -> bool:
-    first = call.args[0] if call.args else None
-    return isinstance(first, ast.Constant) and first.value in _HARMLESS
+    texts = [a.value for a in call.args if isinstance(a, ast.Constant)]
+    # `%%bash --out x` gives the name x.
+    return bool(texts) and texts[0] in _HARMLESS and not any("--" in str(t).partition("\n")[0] for t in texts[1:2])

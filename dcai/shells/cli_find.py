@@ -28,6 +28,7 @@ WORST = 200  # so many findings stand in the summary; a file holds them all
 @click.option("--groups", help="A column whose rows belong together and are never split over folds.")
 @click.option("--rule", "rules", multiple=True, help='What must hold, such as "age >= 0"; may be given several times.')
 @click.option("--test", type=click.Path(path_type=Path), help="A second file: report rows that stand in both.")
+@click.option("--memory", help='What the audit may take, such as "2GB": Parquet that needs more is read in batches.')
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write the findings: .jsonl, .csv, .parquet or .html."
 )
@@ -45,18 +46,21 @@ def audit(  # noqa: PLR0917 (click passes options by name)
     groups: str | None,
     rules: tuple[str, ...],
     test: Path | None,
+    memory: str | None,
     output: Path | None,
     log: Path | None,
     fail_above: int | None,
     as_json: bool,  # noqa: FBT001 (click passes options by name)
 ) -> None:
-    """Look for wrong labels and values in FILE (CSV or Parquet)."""
+    """Look for wrong labels and values in FILE (CSV, Parquet, or a folder of Parquet files)."""
     check_output(output)
     from dcai.findings import report
     from dcai.findings.summary import to_text
 
     decided = None if log is None else _read_log(log)
-    found = report.audit(file, label, key=list(key) or None, groups=groups, rules=list(rules) or None, test=test)
+    found = report.audit(
+        file, label, key=list(key) or None, groups=groups, rules=list(rules) or None, test=test, memory=memory
+    )
     if decided is not None:
         found = found.without(decided)
     if output is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -133,7 +134,10 @@ def run(
     from dcai.pipelines.runs import carry_out
 
     values = _values(target, root, parameters, files)
-    done = carry_out(target, values, root=root, progress=None if quiet else _Reporter(), **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {one_line(message, 500)}", err=True)
+        done = carry_out(target, values, root=root, progress=None if quiet else _Reporter(), **options)
     if as_json:
         click.echo(contract.to_json(done.record))
     else:
@@ -172,6 +176,8 @@ def _parse_assignments(texts: tuple[str, ...], schemas: Mapping[str, Any]) -> di
             raise InputError(f"-p needs NAME=VALUE. Got {text!r} instead.")
         if name not in schemas:
             raise InputError.unknown_name("parameter", name, schemas)
+        if name in values:
+            raise InputError(f"-p gives the parameter {name!r} twice. Give it once.")
         values[name] = parse_value(schemas[name], value, name)
     return values
 
@@ -181,7 +187,11 @@ def _read_values(path: Path) -> dict[str, Any]:
 
     try:
         is_json = path.suffix == ".json" and path.is_file()
-        found = json.loads(path.read_text("utf-8")) if is_json else read_yaml(path, "parameter file")
+        found = (
+            json.loads(path.read_text("utf-8"), object_pairs_hook=_unique)
+            if is_json
+            else read_yaml(path, "parameter file")
+        )
     except ValueError as error:
         if isinstance(error, InputError):
             raise
@@ -191,6 +201,15 @@ def _read_values(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or not all(isinstance(k, str) for k in found):
         raise InputError(f"{path} must hold a mapping of parameter names to values.")
     return {name: builtin(value) for name, value in found.items()}
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a mapping of JSON's pairs; a name that stands there twice is an error, as it is in YAML."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} stands there twice")
+    return found
 
 
 class _Reporter:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from dcai.base.errors import InputError, MissingError
 from dcai.base.fingerprints import canonical, canonicals, hash_rows, plain
-from dcai.base.table import kind_of, make_table, read_frame
+from dcai.base.kinds import kind_of
+from dcai.base.table import make_table, read_frame
 
 CELLS = st.one_of(
     st.integers(-(10**6), 10**6).map(str),

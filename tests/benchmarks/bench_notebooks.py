@@ -26,11 +26,11 @@ SHOWN = 80
 
 
 def untag(notebook):
-    """A copy without tags: all that a notebook whose author never heard of them has."""
+    """A copy whose cells are not tagged as parameters: all that a notebook has whose author never heard of tags."""
     copied = type(notebook)({**notebook, "cells": []})
     for cell in notebook.cells:
-        metadata = {k: v for k, v in cell.metadata.items() if k != "tags"}
-        copied.cells.append(type(cell)({**cell, "metadata": type(cell)(metadata)}))
+        tags = [t for t in cell.metadata.get("tags") or [] if t != PARAMETERS]
+        copied.cells.append(type(cell)({**cell, "metadata": type(cell)({**cell.metadata, "tags": tags})}))
     return copied
 
 
@@ -80,19 +80,21 @@ def measure(path, totals):
     wrong = [k for k in kinds if k[1] != k[2]]
     totals["types"].append((len(kinds) - len(wrong), len(kinds)))
     totals["wrong types"] += [(path.name, *k) for k in wrong]
-    totals["first"][path.name] = (find_in(untag(notebook), path.name).cell, tagged[0])
+    totals["first"][path.name] = (find_in(untag(notebook), path.name).cell, tagged[0], bool(literals))
     return "measured"
 
 
 def report(totals, kinds):
     print("notebooks:", dict(kinds))
-    origins = defaultdict(list)
-    for name, (guess, truth) in totals["first"].items():
-        origins[name.partition("__")[0]].append(guess == truth)
-    hits = [hit for of in origins.values() for hit in of]
-    print(f"origins: {len(origins)}")
-    print(f"tagged cell found untagged: {sum(hits)} of {len(hits)} = {statistics.mean(hits):.1%}")
-    print(f"  mean over origins: {statistics.mean(statistics.mean(of) for of in origins.values()):.1%}")
+    print("origins:", len({name.partition("__")[0] for name in totals["first"]}))
+    for what, only in (("all", False), ("those with a literal default", True)):
+        origins = defaultdict(list)
+        for name, (guess, truth, literal) in totals["first"].items():
+            if literal or not only:
+                origins[name.partition("__")[0]].append(guess == truth)
+        hits = [hit for of in origins.values() for hit in of]
+        print(f"tagged cell found untagged, {what}: {sum(hits)} of {len(hits)} = {statistics.mean(hits):.1%}")
+        print(f"  mean over origins: {statistics.mean(statistics.mean(of) for of in origins.values()):.1%}")
     for what in ("offered", "types"):
         good, of = (sum(column) for column in zip(*totals[what], strict=True))
         print(f"{what}: {good} of {of} = {good / of:.1%}")
@@ -128,9 +130,10 @@ def main(folder, code=None, seed="0"):
             print(f"refused: {str(error)[:200]}")
     if code is None:
         report(totals, kinds)
-        for name, (guess, truth) in totals["first"].items():
+        for name, (guess, truth, literal) in totals["first"].items():
             if guess != truth:
-                print(f"  missed: {name}: cell {truth + 1}, offered {None if guess is None else guess + 1}")
+                offer = None if guess is None else guess + 1
+                print(f"  missed: {name}: cell {truth + 1}, offered {offer}{'' if literal else ', no literal default'}")
     else:
         show_alarms(totals, code, int(seed), folder)
 

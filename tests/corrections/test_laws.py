@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dcai.base.fingerprints import canonical
@@ -100,6 +100,10 @@ def bag(frame: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 @given(frames, decisions)
+@example(  # twins: one is made empty, the other too and then kept as it was
+    pd.DataFrame([("x", "b", "cat")] * 2, columns=["p", "q", "y"]),
+    [(1, "edit", "q", None, ""), (0, "edit", "q", "", ""), (0, "keep cell", "q", None, "")],
+)
 @settings(max_examples=100, deadline=None, report_multiple_bugs=False)
 def test_applying_makes_what_was_decided_and_twice_is_once(frame: pd.DataFrame, chosen: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -51,7 +51,7 @@ def test_the_only_row_of_a_class_is_not_judged() -> None:
     data = load_iris(as_frame=True).frame.assign(target=lambda d: d["target"].map(lambda t: f"kind {t}"))
     data.loc[0, "target"] = "something quite different"
     found = audit(data, "target", progress=False)
-    assert "1 of the classes occur in one row only" in found.checks.set_index("detector").loc["labels", "reason"]
+    assert "1 class occurs in one row only" in found.checks.set_index("detector").loc["labels", "reason"]
     assert 0 not in set(found.by("labels").findings["row"])
     assert found.scores["labels"].iloc[0] <= 0.5
 

@@ -134,6 +134,24 @@ def test_words_that_are_values_are_left_alone(values):
     assert find(pd.DataFrame({"value": values}), "missing").findings.empty
 
 
+@pytest.mark.parametrize("word", ["unknown", "Unknown", "UNKNOWN", "none", "xxx"])
+def test_a_vague_word_far_rarer_than_all_categories_stands_for_nothing(word):
+    plans = ["basic", "standard", "premium"] * 100
+    plans[7] = plans[30] = word
+    found = find(pd.DataFrame({"plan": plans}), "missing").findings
+    assert sorted(found["row"]) == [7, 30]
+    assert f"{word!r} seems to stand for an empty cell: 2 rows of 'plan' have it" in found["reason"].iloc[0]
+    assert (found["confidence"] < 0.7).all()
+
+
+def test_a_vague_word_far_more_frequent_than_all_texts_stands_for_nothing():
+    letters = "abcdefghijklmno"
+    towns = [f"{a}{b}town" for a in letters for b in letters][:200]
+    towns[10:40] = ["Unknown"] * 30
+    assert sorted(find(pd.DataFrame({"town": towns}), "missing").findings["row"]) == list(range(10, 40))
+    assert find(pd.DataFrame({"town": [*towns[40:], "unknown"]}), "missing").findings.empty
+
+
 @pytest.mark.parametrize(("sentinel", "low", "high"), [(-1, 0, 90), (999, 0, 120), (-999, 5, 80), (9999, 100, 900)])
 def test_sentinel_numbers_are_found(sentinel, low, high):
     values = np.random.default_rng(0).integers(low, high, 100)
@@ -249,6 +267,6 @@ def test_a_row_far_from_all_others_is_found_with_its_neighbours():
 
 
 def test_rows_of_text_are_not_compared_and_the_check_says_so():
-    frame = pd.DataFrame({"text": [f"some words number {i} here" for i in range(40)], "n": range(40)})
+    frame = pd.DataFrame({"text": [f"some words number {i} here" for i in range(40)]})
     found = find(frame, "outliers")
     assert "distances between texts say little" in found.checks["reason"].iloc[0]

@@ -243,3 +243,44 @@ def test_the_users_own_probabilities_are_not_trained_anew(crowd):
     found = look(frame, "label", annotators=ANNOTATORS, probabilities=given, detectors="labels", progress=False)
     known = found.consensus["label"].notna()
     assert (found.consensus["label"] == truth)[known].mean() > 0.97
+
+
+def noisy_label(rows=400, rate=0.1, seed=3):
+    """Two annotators who are right in 90 %, and a label with errors of its own: (frame, truth)."""
+    draw = np.random.default_rng(seed)
+    truth = np.where(draw.random(rows) < 0.5, "yes", "no")
+    frame = pd.DataFrame({"x": draw.normal(size=rows) + 2.0 * (truth == "yes")})
+    for name in ("one", "two"):
+        frame[name] = np.where(draw.random(rows) < 0.9, truth, np.where(truth == "yes", "no", "yes"))
+    frame["label"] = np.where(draw.random(rows) < rate, np.where(truth == "yes", "no", "yes"), truth)
+    return frame, truth
+
+
+def test_a_clear_consensus_against_the_label_is_a_finding():
+    frame, truth = noisy_label()
+    found = look(frame, "label", annotators=["one", "two"], detectors="labels", progress=False)
+    against = (found.consensus["label"] != frame["label"]) & (found.consensus["confidence"] >= 0.8)
+    its = found.findings.set_index("row")
+    assert against.sum() > 10
+    assert set(np.flatnonzero(against)) <= set(its.index)
+    assert (its.loc[np.flatnonzero(against), "doubt"] >= 0.8).all()
+    assert (its.loc[np.flatnonzero(against), "suggested"] == found.consensus["label"][against]).all()
+    assert its["reason"].str.contains("2 of 2 annotators and the model say").any()
+    alone = look(
+        frame.drop(columns=["one", "two"]), "label", model=LogisticRegression(), detectors="labels", progress=False
+    )
+    wrong = set(np.flatnonzero(frame["label"] != truth))
+    assert len(wrong & set(its.index)) > len(wrong & set(alone.findings["row"]))
+
+
+def test_annotators_who_were_not_named_are_pointed_out(blobs):
+    frame, _ = noisy_label()
+    said = look(frame, "label", model=LogisticRegression(), detectors="labels", progress=False).checks["reason"].item()
+    assert "'one', 'two' hold the label's classes" in said
+    assert "annotators=" in said
+    named = look(frame, "label", annotators=["one", "two"], detectors="labels", progress=False).checks["reason"].item()
+    assert "hold the label's classes" not in named
+    assert (
+        "hold the label's classes"
+        not in look(blobs[0], "label", detectors="labels", progress=False).checks["reason"].item()
+    )

@@ -81,6 +81,16 @@ def test_a_broken_extra_is_told_and_does_not_take_the_audit_with_it(fresh, topic
     assert "the extra text is installed and cannot be used (FileNotFoundError" in line["reason"]
 
 
+def test_a_damaged_file_of_an_extra_is_never_parsed(fresh, topics, monkeypatch, tmp_path):
+    for name in embeddings._WORDS:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"{}")
+    monkeypatch.setattr(embeddings, "find_package", lambda name: tmp_path)
+    line = status_of(audit(topics[0], "kind", progress=False), "labels")
+    assert line["status"] == "ran"
+    assert "('l2_supercat_256.safetensors' is not the known file)" in line["reason"]
+
+
 def test_a_table_without_texts_hints_at_nothing(blobs):
     assert "dcai[" not in status_of(audit(blobs[0], "label", progress=False), "labels")["reason"]
 
@@ -108,7 +118,7 @@ def test_weights_that_are_not_the_known_file_are_refused_and_told(discs, monkeyp
     monkeypatch.setattr(networks, "find_package", lambda name: tmp_path)
     line = status_of(audit(discs, "kind", progress=False), "labels")
     assert line["status"] == "ran"
-    assert "its weights are not the known file" in line["reason"]
+    assert "is not the known file" in line["reason"]
     networks.load_network.cache_clear()
 
 

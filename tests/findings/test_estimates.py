@@ -86,6 +86,16 @@ def test_a_weak_model_has_no_floor():
     assert estimate_errors(chances, said, doubt, weak=True).low == 0
 
 
+def test_without_evidence_there_is_no_floor_and_the_ends_are_whole():
+    chances, said, _ = plant(0, 0.1, 3.0)
+    doubt = 1 - chances[np.arange(ROWS), said]
+    assert estimate_errors(chances, said, doubt).low > 0
+    for weak in (True, False):
+        found = estimate_errors(chances, said, doubt, weak=weak, evidence=0.0)
+        assert found.low == 0
+        assert found.high == round(found.high)
+
+
 def test_rows_without_a_label_do_not_count():
     chances, said, _ = plant(3, 0.05, 3.0)
     more = np.vstack([chances, np.full((50, 3), 1 / 3)])

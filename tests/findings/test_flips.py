@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcai.findings.labels.flips import fit_flips
-from dcai.findings.labels.noise import estimate_noise
+from dcai.findings.labels.noise import UNDECIDED, estimate_noise
 
 ROWS = 3000
 
@@ -85,8 +85,12 @@ def test_whatever_the_model_says_doubts_are_probabilities_and_flags_come_first(r
     assert noise.low <= noise.estimate <= noise.high
     alone = np.isin(codes, np.flatnonzero(np.bincount(codes[codes >= 0]) == 1))
     assert not noise.flagged[alone].any()
-    others = ~noise.flagged & (codes >= 0) & ~alone
-    if noise.flagged.any() and others.any():
+    # Rows that the model agrees with are left out where they are not probably wrong.
+    others = ~noise.flagged & (codes >= 0) & ~alone & (probabilities.argmax(axis=1) != codes)
+    assert (noise.doubt[noise.flagged & (probabilities.argmax(axis=1) == codes)] >= UNDECIDED).all()
+    if noise.weak:
+        assert (noise.doubt[noise.flagged] >= UNDECIDED).all()
+    elif noise.flagged.any() and others.any():
         assert noise.doubt[noise.flagged].min() >= noise.doubt[others].max() - 1e-9
 
 
@@ -97,3 +101,28 @@ def test_the_order_of_rows_changes_no_doubt():
     first = estimate_noise(predicted[few], codes[few])
     second = estimate_noise(predicted[few][turned], codes[few][turned])
     assert second.doubt == pytest.approx(first.doubt[turned], abs=1e-6)
+
+
+@pytest.mark.parametrize("spread", [0.7, 1.2, 1.6])
+def test_mere_overlap_is_no_evidence_and_few_rows_are_flagged(spread):
+    codes, _, predicted = plant_flips(0.0, spread)
+    noise = estimate_noise(predicted, codes)
+    differ = int((predicted.argmax(axis=1) != codes).sum())
+    assert noise.evidence < 0.5
+    assert noise.flagged.sum() <= max(0.75 * differ, 1)
+
+
+def test_more_wrong_labels_are_more_evidence_and_more_findings():
+    many, shown = [], []
+    for rate in (0.0, 0.05, 0.1, 0.2):
+        codes, _, predicted = plant_flips(rate, 0.7)
+        noise = estimate_noise(predicted, codes)
+        many.append(int(noise.flagged.sum()))
+        shown.append(fit_flips(predicted, codes).gain)
+    assert many == sorted(many)
+    assert shown[0] < 4 < min(shown[1:])
+
+
+def test_a_model_that_knows_nothing_flags_nothing():
+    codes = np.tile([0, 1], 15)
+    assert not estimate_noise(np.full((30, 2), 0.5), codes).flagged.any()

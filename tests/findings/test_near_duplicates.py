@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dcai.findings.detectors.near_duplicates import _quote_both
 from dcai.findings.report import audit
 from tests.findings.test_dependencies import names_of, shops, slip
 
@@ -63,6 +64,13 @@ def test_the_whole_row_is_named_with_what_differs():
     row, peers, reason = found.loc[0, ["row", "peers", "reason"]]
     assert {row, *peers} == {3, 500}
     assert "agree in 5 of 6 columns and differ in 'city'" in reason
+
+
+def test_the_difference_of_long_texts_is_shown():
+    both = _quote_both("the same words " * 6 + "in red", "the same words " * 6 + "in blue")
+    assert both == "'... same words in red' and '... same words in blue'"
+    assert _quote_both("Ada", "Adah") == "'Ada' and 'Adah'"
+    assert _quote_both(1, 2.5) == "1 and 2.5"
 
 
 def test_of_two_rows_the_one_with_an_empty_cell_is_named():

@@ -138,3 +138,40 @@ def test_no_digits_break_a_check(text, name):
         found = kind.pattern.search(text)
         if kind.name == name and found is not None:
             assert kind.check(found[0]) in (True, False)
+
+
+def test_digits_of_other_scripts_fail_no_check():
+    arabic = str.maketrans("0123456789", "\u0660\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669")
+    texts = {name: [t.translate(arabic) for t in (values * 99)[:ROWS]] for name, values in PLANTED.items()}
+    texts["eleven"] = ["12345678901".translate(arabic)] * ROWS
+    texts["codes"] = ["RSSMRA85T10A562S".translate(arabic)] * ROWS
+    found = audit(pd.DataFrame(texts), detectors="personal_data", progress=False)
+    assert found.checks["status"].tolist() == ["ran"]
+
+
+@given(
+    st.lists(
+        st.text(st.characters(categories=["Nd", "Lu", "Ll", "Zs", "Pd", "Po"]), min_size=5, max_size=24), min_size=3
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_no_text_makes_it_fail(texts):
+    assert audit(pd.DataFrame({"x": texts}), detectors="personal_data", progress=False).checks["status"].tolist() == [
+        "ran"
+    ]
+
+
+def test_what_stands_far_down_in_a_column_or_far_back_in_a_text_is_found():
+    texts = [f"note number {i}" for i in range(30_000)]
+    texts[-1] += " write to ann.smith@example.org"
+    texts[0] += " and" * 2000 + " call bob@example.com"
+    found = judge(pd.DataFrame({"note": texts}))
+    assert found["peers"].tolist() == [[0, 29_999]]
+
+
+def test_what_is_too_long_to_be_searched_is_said():
+    found = audit(pd.DataFrame({"note": ["x" * 30_000, "y"]}), detectors="personal_data", progress=False)
+    assert (
+        "of 'note' only 200,000 different values were looked at, each up to 20,000 characters"
+        in found.checks["reason"][0]
+    )

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcai.findings.cells.order import find_disorder
+from dcai.findings.cells.tails import expect_beyond
 from dcai.findings.report import audit
 
 
@@ -56,6 +57,68 @@ def test_a_slip_of_digits_is_found_and_taken_back(factor, said, kind):
     assert sorted(found["row"]) == [40, 300]
     assert found["reason"].str.contains(said).all()
     assert np.allclose(found["suggested"].astype(float), values[found["row"]])
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "wrong",
+    [[200], [430], [1000], [430] * 2, [430] * 4, [430, 999, 999], [430, 100_000], [-3], [-1], [-3, -5], [-40, -3]],
+)
+def test_ages_that_nobody_has_are_found_however_many_and_whatever_stands_beside_them(seed, wrong):
+    ages = draw(seed).normal(44, 14, 800).round().clip(18, 88)
+    ages[: len(wrong)] = wrong
+    assert sorted(find(age=ages)["row"]) == list(range(len(wrong)))
+
+
+@pytest.mark.parametrize("factor", [30, 100, 1000])
+@pytest.mark.parametrize("rows", [1, 2, 4])
+@pytest.mark.parametrize("seed", range(2))
+def test_amounts_of_another_size_are_found_though_the_column_is_skewed(seed, rows, factor):
+    r = draw(seed)
+    spend = (r.choice([20, 45, 80], 800, p=[0.5, 0.3, 0.2]) * r.lognormal(0, 0.15, 800)).round(2)
+    spend[:rows] *= factor
+    assert sorted(find(spend=spend)["row"]) == list(range(rows))
+
+
+@given(st.integers(0, 50), st.floats(0, 200), st.floats(1, 1e6))
+@settings(max_examples=40, deadline=None)
+def test_further_out_is_found_at_least_as_well(seed, near, more):
+    values = draw(seed).lognormal(2, 0.7, 300)
+    values[0] = near
+    before = expect_beyond(values)[0]
+    values[0] = near + more
+    assert expect_beyond(values)[0] <= before
+
+
+def test_a_negative_number_below_counts_is_found_and_one_of_a_tail_through_zero_is_not():
+    counts = draw().poisson(2, 800)
+    counts[3] = -2
+    assert find(calls=counts)["row"].tolist() == [3]
+    through = draw().normal(60, 20, 2000)
+    assert (through < 0).any()
+    assert find(growth=through).empty
+
+
+def test_the_reason_says_where_the_others_begin():
+    ages = draw().normal(44, 14, 800).round().clip(18, 88)
+    ages[:2] = -40, -3
+    found = find(age=ages)
+    assert found["reason"].iloc[0].endswith("is negative, and 798 numbers of 'age' are not: they begin at 18.")
+    assert found.sort_values("row")["suggested"].tolist() == [40.0, None]
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_an_infinite_number_is_found(value):
+    values = draw().normal(size=300)
+    values[3] = value
+    found = find(x=values)
+    assert found["row"].tolist() == [3]
+    assert "infinite" in found["reason"].iloc[0]
+
+
+def test_a_number_in_another_unit_is_not_taken_for_an_extreme_one():
+    weights = [f"{v:.1f} kg" for v in draw().normal(75, 10, 400)]
+    assert find(weight=[*weights, "75000 g"]).empty
 
 
 def test_another_unit_in_some_rows_is_found_though_it_is_no_rarity():
@@ -115,6 +178,35 @@ def test_columns_that_are_in_order_by_chance_or_tendency_have_no_order():
     base = r.normal(0, 10, 3000)
     assert find(age=r.integers(20, 60, 3000), income=r.lognormal(10, 0.4, 3000)).empty
     assert find(low=base, high=base + r.normal(2.4, 1, 3000)).empty
+
+
+def test_numbers_of_two_meanings_have_no_order():
+    power = draw().lognormal(4.5, 0.3, 2000)
+    displacement = power + draw(1).exponential(80, 2000)
+    displacement[[4, 90]] = power[[4, 90]] - 5
+    assert find(power=power, displacement=displacement).empty
+
+
+@pytest.mark.parametrize(("one", "other"), [("temp_min", "temp_max"), ("LowPrice", "HighPrice"), ("from", "to")])
+def test_a_pair_of_names_has_an_order(one, other):
+    low = draw().normal(10, 5, 900)
+    high = low + 0.5 + draw(1).exponential(2, 900)
+    high[[3, 60]] = low[[3, 60]] - 4
+    assert sorted(set(find(**{one: low, other: high})["row"])) == [3, 60]
+
+
+def test_the_cell_that_is_odd_in_its_own_column_is_blamed_alone():
+    r = draw()
+    start = pd.Series(pd.Timestamp("2018-01-01") + pd.to_timedelta(r.integers(0, 900, 600), unit="D"))
+    seen = start + pd.to_timedelta(r.integers(1, 90, 600), unit="D")
+    seen[[5, 6]] = pd.Timestamp("1900-01-01")
+    found = find(start_date=start, last_seen=seen)
+    assert set(zip(found["row"], found["column"], strict=True)) == {(5, "last_seen"), (6, "last_seen")}
+
+
+def test_the_steps_of_a_tariff_are_values_of_their_own():
+    steps = draw().choice([0, 500, 900, 1200, 9000, 12000, 24500], 4000, p=[0.6, 0.2, 0.1, 0.07, 0.01, 0.01, 0.01])
+    assert find(exemption=steps).empty
 
 
 def test_codes_are_no_numbers():

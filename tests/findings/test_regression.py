@@ -8,6 +8,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import average_precision_score
 from sklearn.tree import DecisionTreeRegressor
 
+from dcai.base.errors import InputError
 from dcai.corrections.session import Review
 from dcai.findings.labels.residuals import judge_residuals, tame
 from dcai.findings.report import audit
@@ -17,7 +18,7 @@ def line(found):
     return found.checks.set_index("detector").loc["labels"]
 
 
-@pytest.mark.parametrize("wild", [1e3, 1e6, -1e12])
+@pytest.mark.parametrize("wild", [1e3, 1e6, -1e12, 1e15, 1e30, -1e39, 1e120, 1e300])
 def test_one_wild_value_does_not_make_all_others_suspect(wild):
     draw = np.random.default_rng(0)
     x = draw.normal(size=(300, 3))
@@ -27,6 +28,7 @@ def test_one_wild_value_does_not_make_all_others_suspect(wild):
     frame.loc[100, "y"] = wild
     found = audit(frame, "y", detectors="labels", progress=False)
     assert {100} | planted <= set(found.findings["row"])
+    assert wild in found.findings["given"].tolist()
     assert len(found) <= 9
     assert np.abs(found.predictions - x @ [3.0, -2.0, 1.0]).median() < 1
 
@@ -224,3 +226,27 @@ def test_suggested_numbers_reach_the_cell(tmp_path):
     once = review.log.apply(frame)
     assert once["y"][11] == pytest.approx(frame["y"][11] / 10)
     pd.testing.assert_frame_equal(review.log.apply(once), once)
+
+
+def test_whole_numbers_of_which_none_comes_twice_are_an_identifier_unless_they_follow_from_the_columns():
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame(draw.normal(size=(120, 2)), columns=["a", "b"])
+    for names in (draw.permutation(120), draw.choice(10**6, 120, replace=False)):
+        found = audit(frame.assign(y=names), "y", detectors="labels", progress=False)
+        assert found.findings.empty
+        assert found.checks["status"].tolist() == ["skipped"]
+        assert "looks like an identifier" in found.checks["reason"].iloc[0]
+        asked = audit(frame.assign(y=names), "y", task="regression", detectors="labels", progress=False)
+        assert asked.checks["status"].tolist() == ["ran"]
+        assert "take what is found about it as guesses" in asked.caution
+    price = (100_000 + 20_000 * frame["a"] + 2_000 * draw.normal(size=120)).round().astype(int)
+    sold = audit(frame.assign(y=price), "y", detectors="labels", progress=False)
+    assert sold.checks["status"].tolist() == ["ran"]
+    assert "of the labels' spread" in sold.caution
+    assert "guesses" not in sold.caution
+
+
+def test_more_folds_than_rows_are_refused():
+    frame = pd.DataFrame({"a": range(12), "y": [0.5 * n for n in range(12)]})
+    with pytest.raises(InputError, match="'folds' parameter of audit must be at most the number of rows, 12"):
+        audit(frame, "y", folds=13, progress=False)

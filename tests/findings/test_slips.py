@@ -68,6 +68,30 @@ def test_one_word_of_a_value_that_never_comes_again_is_mended():
     assert [clean[row] for row in found["row"]] == found["suggested"].tolist()
 
 
+def test_a_word_of_its_own_in_a_sentence_is_no_slip():
+    r = np.random.default_rng(3)
+    things = ["screen", "battery", "button", "charger", "cable", "speaker"]
+    said = [f"the place where my {r.choice(things)} was broken is {k}" for k in range(200)]
+    found = find("variants", text=[*said, "there is a fault in the cable", "the plave where my cable was broken is 7"])
+    assert found["suggested"].tolist() == ["the place where my cable was broken is 7"]
+
+
+def test_a_value_that_no_row_has_is_suggested_with_what_supports_it():
+    towns = [f"{n} birmingham al" for n in range(60)]
+    reason = find("variants", town=[*towns, "99 birminghxm al"])["reason"].iloc[0]
+    assert reason == (
+        "'99 birminghxm al' (1 row) differs from '99 birmingham al' by 1 letter, as 60 rows have the word 'birmingham'."
+    )
+    assert find("variants", town=[*towns[:15], "99 birminghxm al"]).empty
+
+
+def test_two_letters_in_each_others_place_are_called_so():
+    found = find("variants", city=["Hamburg"] * 40 + ["Berlin"] * 40 + ["Hambrug", "Berln"])
+    said = dict(zip(found["given"], found["reason"], strict=True))
+    assert said["Hambrug"].endswith("by two letters swapped only.")
+    assert said["Berln"].endswith("by 1 letter only.")
+
+
 def test_the_words_of_an_open_vocabulary_are_left_alone():
     r = np.random.default_rng(2)
     letters = list("aeiourstlnmd")

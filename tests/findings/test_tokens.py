@@ -359,7 +359,7 @@ def test_rows_with_more_tokens_than_tags_are_named(planted):
     frame = planted[0].copy()
     frame["tags"] = [tags[:-1] if row == 17 else tags for row, tags in enumerate(frame["tags"])]
     size = len(frame["words"][17])
-    told = rf"1 rows have not as many tags in 'tags' as tokens in 'words': row 17 \({size} tokens, {size - 1} tags\)"
+    told = rf"1 row has not as many tags in 'tags' as tokens in 'words': row 17 \({size} tokens, {size - 1} tags\)"
     for task in (None, "token"):
         with pytest.raises(InputError, match=told):
             audit_tags(frame, task=task)

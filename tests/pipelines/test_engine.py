@@ -98,7 +98,7 @@ def test_paths_that_papermill_injects_by_itself_are_let_through(repo):
 
 
 def test_a_failing_cell_is_papermills_own_error_and_cells_that_never_ran_are_pending(repo):
-    write(repo / "case.ipynb", "rate = 0.1", "1 / 0", "print('never')")
+    write(repo / "case.ipynb", "rate = 0.1", "rate / 0", "print('never')")
     with pytest.raises(papermill.PapermillExecutionError, match="ZeroDivisionError"):
         call("case.ipynb", parameters={"rate": 1})
     cells = [c for c in nbformat.read("out.ipynb", 4).cells if c.cell_type == "code"]

@@ -185,6 +185,25 @@ def test_an_untagged_notebook_offers_the_cell_that_looks_most_like_parameters():
     assert (found.cell, found.tagged, [p.name for p in found.parameters]) == (2, False, ["RATE", "TREES", "DATA"])
 
 
+@pytest.mark.parametrize(
+    ("cells", "best"),
+    [
+        (["import os", "rate = 0.1\nrows = 5", "names = ['a', 'b']", "print(rate, rows, names)"], 1),
+        (["quick = True", "# Parameters\nrate = 0.1", "print(quick, rate)"], 1),
+        (["total = []", "rate = 0.1", "print(total, rate)"], 1),
+        (["import os\nhome = os.getcwd()\nprefix = 'demo'", "x = f(home)", "y = 1", "print(prefix, x, y)"], 0),
+        (["rate = 0.1\nif rate > 1:\n    rate = 1", "print(rate)", "rows = 5", "print(rows)"], 0),
+        (["a = 1", "%%time\nprint(a)", "b = 2"], 0),
+        (["# parameters of the run\nrate = 0.1"], 0),
+        (["where = '..'", "!ls {where}"], 0),
+        (["for i in range(3):\n    rate = 1", "print(rate)"], None),
+        (["rate = 0.1", "print('x')"], None),
+    ],
+)
+def test_cells_are_ranked_by_what_they_hold_and_say_and_where_they_stand(cells, best):
+    assert find_in(make_notebook(*cells, tag=None), "n.ipynb").cell == best
+
+
 def test_a_notebook_without_plain_assignments_has_no_parameters_cell():
     found = find_in(
         make_notebook("import os", "print(os.getcwd())", "x = os.getpid()", "print(x)", tag=None), "n.ipynb"

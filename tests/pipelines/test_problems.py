@@ -70,6 +70,8 @@ def test_a_parameter_that_a_shell_line_reads_is_read():
     [
         "import numpy as np\nrandom = np.random.default_rng(0)\nrandom.choice([a])",
         "from sklearn.model_selection import KFold, train_test_split\nKFold(a)\ntrain_test_split(a, random_state=1)",
+        "import lib\nlib.settings.seed = 0\nimport random\nrandom.random() + a",
+        "open('~/.tool/settings') and a",
         "import torch\ntorch.manual_seed(0)\nimport random\nrandom.random() + a",
         "class Dice:\n    def choice(self): return a\nDice().choice()",
     ],
@@ -88,6 +90,122 @@ def test_a_seed_pins_what_comes_after_it_only():
 )
 def test_where_names_may_come_from_nowhere_nothing_is_called_missing(opaque):
     assert problems_of("a = 1", opaque, "print(a, model)") == []
+
+
+@pytest.mark.parametrize(
+    "giving",
+    [
+        "%%time\nmodel = 1",
+        "\n%%time\nmodel = 1",
+        "%%capture\nimport model",
+        "%%capture model\nprint(1)",
+        "%time model = 1",
+        "if True:\n    %time model = 1",
+        "%%bash --out model\nls",
+        "%%sql model <<\nselect 1",
+        "try:\n    model\nexcept NameError:\n    model = None",
+        "model = !ls",
+        "for model in [1]:\n    pass",
+        "match a:\n    case [model]:\n        pass",
+        "def make():\n    global model\n    model = 1\nmake()",
+        "if (model := 1):\n    pass",
+        "this is no Python",
+        "%store -r model",
+        "get_ipython().push({'model': 1})",
+        "def declare(name): return lambda made: made\n@declare('model')\nclass Data: pass",
+    ],
+)
+def test_names_that_a_cell_gives_in_its_own_way_are_not_missed(giving):
+    assert "hidden-state" not in {code for code, _, _ in codes_of("a = 1", giving, "print(a, model)")}
+
+
+def test_a_kernel_for_spark_gives_its_session():
+    spec = {"name": "synapse_pyspark", "display_name": "Spark", "language": "python"}
+    cells = ["a = 1", "print(a, spark)"]
+    assert lint_in(make_notebook(*cells, kernelspec=spec), "n.ipynb").problems == []
+    assert codes_of(*cells) == [("hidden-state", 2, 1)]
+
+
+def test_code_under_a_magic_that_runs_it_is_read_with_its_own_line_numbers():
+    assert codes_of("a = 1", "%%time\nprint(a)\nprint(model)") == [("hidden-state", 2, 3)]
+    assert codes_of("a = 1", "%%capture out\n\nprint(a, model)") == [("hidden-state", 2, 3)]
+    assert codes_of("a = 1", "print(a)\n%time print(model)") == [("hidden-state", 2, 2)]
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "try:\n    text = unicode\nexcept NameError:\n    text = str",
+        "if False:\n    print(model)",
+        "ls",
+        "pip install pandas",
+        "cd data",
+        "%%writefile model.py\nprint(model)",
+        "%%bash\necho $model",
+        "x: 'Model' = 1",
+        "[model for model in [1]]",
+        "(lambda model=1: model)()",
+        "class A:\n    model = 1\n    models = model",
+    ],
+)
+def test_what_needs_no_name_is_no_problem(harmless):
+    assert codes_of("a = 1", harmless, "print(a)") == []
+
+
+def test_a_name_that_only_a_function_reads_is_not_missed_where_names_may_still_come():
+    assert codes_of("a = 1", "def f():\n    return model + a", "from math import *\nf()") == []
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        "%%time\nprint(a)",
+        "%%capture\nprint(a)",
+        "%time print(a)",
+        "%%sql\nselect * from t where x = :a",
+        "%sql select a",
+        "!echo $a",
+        "data = [1]\ndata.query('x > @a')",
+        "print(locals())",
+        "no Python, but a",
+    ],
+)
+def test_a_parameter_that_is_read_in_another_way_is_read(reading):
+    assert "unread-parameter" not in {code for code, _, _ in codes_of("a = 1", reading)}
+
+
+@pytest.mark.parametrize("other", ["%%writefile model.py\na = 3", "%%bash\na=3", "print('a')"])
+def test_the_text_of_another_program_reads_no_parameter(other):
+    assert codes_of("a = 1", other) == [("unread-parameter", 1, None)]
+
+
+def test_in_a_cell_that_nobody_tagged_only_what_can_be_set_is_a_parameter():
+    cells = ["a = 1\nb = open('f')", "print(a)"]
+    assert codes_of(*cells, tag=None) == []
+    assert codes_of(*cells) == [("unread-parameter", 1, None), ("unsettable-parameter", 1, None)]
+
+
+def test_a_parameter_derived_from_what_nobody_can_set_is_not_derived_too_early():
+    assert codes_of("a = open('f')\nb: str = str(a)", "print(a, b)") == [("unsettable-parameter", 1, None)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["a = '/ho' 'me/ada/data'", "print(a)"], []),
+        (["a = 1", "print(a)\nopen('/mnt/data/x')"], ["absolute-path"]),
+        (["a = 1", "print(a)\nfolder = '/mnt/data/x'"], ["absolute-path"]),
+        (["a = {}", "a['bind'] = '/mnt/data/x'"], []),
+        (["a = {}", "a['bind'] = '/ho' 'me/ada/data'"], ["absolute-path"]),
+    ],
+)
+def test_a_path_is_of_one_machine_where_python_uses_it(cells, found):
+    assert [code for code, _, _ in codes_of(*cells)] == found
+
+
+def test_one_line_that_draws_often_is_one_problem():
+    source = "import random\nprint(a, random.random(), random.random())"
+    assert codes_of("a = 1", source) == [("unpinned-randomness", 2, 2)]
 
 
 def test_cells_executed_out_of_order_are_told():

@@ -18,6 +18,7 @@ from dcai.findings.cells.spellings import find_spellings
 LEAST_AGREED = 0.5  # of the cells that the frequent value settles
 MOST_CHANCE = 0.2
 MOST_DISTINCT = 20_000
+LONGEST = 200  # characters of a key: a longer text is no name
 
 
 class Alias(NamedTuple):
@@ -68,7 +69,8 @@ def find_aliases(codes: Codes, known: Sequence[Dependency], values: Sequence[Seq
             continue
         counts = np.bincount(codes[codes[:, column] >= 0, column], minlength=len(texts))
         place = {text: code for code, text in enumerate(texts)}
-        order = sorted(range(len(texts)), key=lambda c: (-counts[c], texts[c]))
+        named = [code for code, text in enumerate(texts) if len(text) <= LONGEST]
+        order = sorted(named, key=lambda c: (-counts[c], texts[c]))
         spelled = find_spellings({texts[c]: int(counts[c]) for c in order})
         pairs = {place[s.value]: (place[s.near], s.confidence) for s in spelled}
         found += _keep_agreed(codes, column, mine, pairs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dcai.base.display import show_share
 from dcai.findings.cells.formats import punctuate, read_moment, read_number, skeleton, write_shape
@@ -21,6 +21,7 @@ _LINKS = {
     "mail": re.compile(r"[^@\s,;]+@[\w-]+(?:\.[\w-]+)+"),
     "web pages": re.compile(r"(?:https?|ftp)://[\w-]+(?:\.[\w-]+)+(?:[:/?#]\S*)?", re.IGNORECASE),
 }
+_FIGURES = re.compile(r"9\{\d+\}")
 _LETTERS = re.compile(r"[Aa]\{([1-4])\}")
 
 
@@ -81,7 +82,8 @@ def judge_codes(writing: Writing) -> dict[str, Unlike] | None:
             return None
         kin = _find_kin(ranked, writing.total, level)
         own = [v for v in shapes if shapes[v] in kin]
-        if writing.share(own) < clear or not _is_code(ranked[0][0], own, level):
+        share = writing.share(own)
+        if share < clear or not _is_code(ranked[0][0], own, level):
             continue
         if level and len(own) < clear * len(shapes):
             continue  # shapes that forget lengths must hold for the distinct values, too
@@ -94,10 +96,11 @@ def judge_codes(writing: Writing) -> dict[str, Unlike] | None:
         ):
             return None  # codes of letters, and others with digits
         like = max(own, key=lambda v: (shapes[v] == ranked[0][0], writing.rows[v], v))
+        kin |= _find_running(ranked, own) if level == 0 else set()
         return {
             v: Unlike(
                 doubt_of(others[shapes[v]] / writing.total) - 0.1 * level,
-                f"{show_share(writing.share(own))} of {writing.name!r} are written like {like!r}, and {v!r} is not.",
+                f"{show_share(share)} of {writing.name!r} are written like {like!r}, and {v!r} is not.",
                 *_mend(v, shapes, ranked[0][0], level),
             )
             for v in shapes
@@ -119,6 +122,22 @@ def _find_kin(ranked: list[tuple[str, int]], total: int, level: int) -> set[str]
     top = ranked[0][0]
     bare = _forget(top)
     return {top} | {s for s, rows in ranked[1:] if level == 0 and rows >= 0.02 * total and _forget(s) == bare}
+
+
+def _find_running(ranked: list[tuple[str, int]], own: Sequence[str]) -> set[str]:
+    """Choose the shapes that differ from the first in how many digits a running number has, one without zeros before it."""
+    top = ranked[0][0]
+    runs = [re.findall(r"[0-9]+", v) for v in own if write_shape(v) == top]
+    padded = [any(run[0] == "0" for run in place) for place in zip(*runs, strict=True)]
+    usual = _FIGURES.findall(top)
+    return {
+        shape
+        for shape, _ in ranked
+        if _FIGURES.sub("9", shape) == _FIGURES.sub("9", top)
+        and not any(
+            zeros and mine != its for zeros, mine, its in zip(padded, _FIGURES.findall(shape), usual, strict=True)
+        )
+    }
 
 
 def _forget(shape: str) -> str:
@@ -164,7 +183,8 @@ def judge_links(writing: Writing) -> dict[str, Unlike] | None:
     """
     for what, pattern in _LINKS.items():
         own = [v for v in writing.rows if pattern.fullmatch(v)]
-        if writing.share(own) < CLEAR[1]:
+        share = writing.share(own)
+        if share < CLEAR[1]:
             continue
         usual = writing.rank(lambda v: v.partition("//")[0], own)[0]
         found = {}
@@ -176,9 +196,7 @@ def judge_links(writing: Writing) -> dict[str, Unlike] | None:
             )
             mended = made if made != value and pattern.fullmatch(made) else None
             if not pattern.fullmatch(value):
-                reason = (
-                    f"{value!r} is no address of {what}, as {show_share(writing.share(own))} of {writing.name!r} are."
-                )
+                reason = f"{value!r} is no address of {what}, as {show_share(share)} of {writing.name!r} are."
                 found[value] = Unlike(0.85, reason, mended, 0.9 if mended else float("nan"))
         return found
     return None

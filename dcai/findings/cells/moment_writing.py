@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import astuple
 
 from dcai.base.display import show_share
-from dcai.findings.cells.formats import Moment, read_moment
+from dcai.findings.cells.formats import Moment, is_possible, read_moment
 from dcai.findings.cells.writing import FEW_ALIEN, MAJORITY, RECURRING, TYPED, Unlike, Writing, doubt_of
 
 _MONTHS = [
@@ -23,10 +24,12 @@ _MONTHS = [
     "November",
     "December",
 ]
+_FIGURE = re.compile(r"(?<![A-Za-z])N(?![A-Za-z])")
 _NOTE = re.compile(r"\s*(?:\(A(?: A)*\)|(?<![\w])A(?: A)*)\s*,?")
 _YEAR = re.compile(r"\s*\(?\d{4}\)?(?:\s+\([^\d()]+\))?\s*")
 CLEAR_LEAD = 1.5  # of the commonest layout before the next, where none is in most rows
 _CLEAR_MAJORITY = 0.8
+_TOLD = 3  # fields of a moment that say how it is written
 _MAY = 5  # as long as its abbreviation
 _SUREST = 0.97
 
@@ -127,12 +130,16 @@ def _write(moment: Moment, core: str, *, padded: bool | None, day_first: bool | 
         return None
     if "h:mm" in core and (moment.hour is None or (":ss" in core and not moment.second)):
         return None
+    if "Dth" in core or "A" in core:
+        return None  # the ending of the day, or a word, that is not known
     pad = "02d" if padded or (padded is None and core.startswith("YYYY")) else "d"
     text = core
-    if "N" in text:
+    if _FIGURE.search(text):
+        if day_first is None and not text.startswith("YYYY"):
+            return None  # nothing tells in which order this column writes them
         order = (month, day) if text.startswith("YYYY") or not day_first else (day, month)
         for number in order:
-            text = text.replace("N", format(number or 0, pad), 1)
+            text = _FIGURE.sub(format(number or 0, pad), text, count=1)
     text = text.replace("YYYY", f"{year}").replace("YY", f"{(year or 0) % 100:02d}")
     name = _MONTHS[(month or 1) - 1]
     # The names of months go in last but for the time, for they hold letters of the layout.
@@ -168,11 +175,25 @@ def _judge_notes(
         v: Unlike(
             doubt_of(share),
             f"{v!r} has a note, {read[v].note!r}, beside what the other values of {writing.name!r} hold.",
-            v.replace(read[v].note, "").strip(" ,-") if read[v].note in v else None,
+            _cut_note(v, read[v]),
             0.93,
         )
         for v in noted
     }
+
+
+def _cut_note(value: str, moment: Moment) -> str | None:
+    """Take off the note beside a moment; None where it cannot be told from the moment's own letters."""
+    size = len(moment.note)
+    starts = [at for at in range(len(value) - size + 1) if value.startswith(moment.note, at)]
+    cut = {f"{value[:at]}{value[at + size :]}".strip(" ,-") for at in starts}
+    kept = [c for c in cut if (m := read_moment(c)) is not None and not m.note and _tell(m) == _tell(moment)]
+    return kept[0] if len(kept) == 1 else None
+
+
+def _tell(moment: Moment) -> tuple[object, ...]:
+    """Return all that a moment tells, but not how."""
+    return astuple(moment)[_TOLD:]
 
 
 def _judge_padding(writing: Writing, read: dict[str, Moment], top: str, day_first: bool | None) -> dict[str, Unlike]:  # noqa: FBT001 (three-valued, passed on)
@@ -200,8 +221,17 @@ def _judge_order(writing: Writing, read: dict[str, Moment], day_first: bool | No
     if day_first is None:
         return {}
     odd = [v for v, m in read.items() if m.one is not None and (m.two if day_first else m.one or 0) > 12]  # type: ignore[operator]  # noqa: PLR2004  # both stand together
-    order = "day, month" if day_first else "month, day"
-    return {v: Unlike(0.8, f"{v!r} is no date in the order {order} that {writing.name!r} has elsewhere.") for v in odd}
+    usual, other = ("day", "month") if day_first else ("month", "day")
+    said = f"has the {other} first, and {writing.name!r} has the {usual} first elsewhere."
+    return {v: Unlike(0.8, f"{v!r} {said}", _turn_round(v, read[v]), 0.9) for v in odd if is_possible(read[v])}
+
+
+def _turn_round(value: str, moment: Moment) -> str | None:
+    """Write the first two numbers of a date in the other order."""
+    found = re.search(r"(\d{1,2})([-/.])(\d{1,2})\2", value)
+    if found is None or (int(found[1]), int(found[3])) != (moment.one, moment.two):
+        return None
+    return f"{value[: found.start()]}{found[3]}{found[2]}{found[1]}{found[2]}{value[found.end() :]}"
 
 
 def _judge_aliens(writing: Writing, read: dict[str, Moment]) -> dict[str, Unlike]:

@@ -1,7 +1,8 @@
-"""Order between two columns: a start that comes after its end, where that hardly ever happens."""
+"""Order between two columns of one meaning: a start that comes after its end, where that hardly ever happens."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import permutations
 from typing import Any
@@ -20,10 +21,31 @@ EDGE = 20  # times as many rows just inside the order as outside: an edge, and n
 FEWEST_ROWS = 100
 MOST_COLUMNS = 30
 SAMPLE = 2000
+DEPENDENT = 0.75  # the spread of the differences, against that of independent columns
+ALIKE = 0.5  # the distance of two columns' quartiles, against their spread
+ODD = 3.0  # robust deviations within its own column, and twice those of the other cell: then this one is wrong
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_]+")
+_ENDS = (
+    ("start", "end"),
+    ("begin", "end"),
+    ("from", "to"),
+    ("since", "until"),
+    ("min", "max"),
+    ("minimum", "maximum"),
+    ("low", "high"),
+    ("lower", "upper"),
+    ("first", "last"),
+    ("open", "close"),
+    ("arrival", "departure"),
+    ("in", "out"),
+    ("birth", "death"),
+    ("before", "after"),
+)
+_PAIRED = {frozenset(pair) for pair in _ENDS}
 
 
-def find_disorder(frame: pd.DataFrame, columns: Mapping[str, Floats]) -> pd.DataFrame:
-    """Find the rows in which two columns break an order that nearly all rows keep.
+def find_disorder(frame: pd.DataFrame, columns: Mapping[str, Floats], *, dates: bool = False) -> pd.DataFrame:
+    """Find the rows in which two columns of one meaning break an order that nearly all rows keep.
 
     Parameters
     ----------
@@ -31,11 +53,13 @@ def find_disorder(frame: pd.DataFrame, columns: Mapping[str, Floats]) -> pd.Data
         The rows.
     columns : mapping of str to array
         The columns that can be compared, as numbers; NaN where there is none.
+    dates : bool, optional
+        Whether they are dates, which can all be compared; numbers must be named or distributed alike.
 
     Returns
     -------
     pandas.DataFrame
-        A finding about each of the two cells.
+        A finding about the cell that is odd in its own column, about both where neither is.
 
     Examples
     --------
@@ -43,25 +67,39 @@ def find_disorder(frame: pd.DataFrame, columns: Mapping[str, Floats]) -> pd.Data
     >>> end = start + 1 + np.arange(200) % 30
     >>> start[7], end[7] = end[7] + 20, start[7]
     >>> found = find_disorder(pd.DataFrame({"from": start, "to": end}), {"from": start, "to": end})
-    >>> found[["row", "column"]].values.tolist()
-    [[7, 'from'], [7, 'to']]
+    >>> found[["row", "column", "doubt"]].values.tolist()
+    [[7, 'from', 0.5], [7, 'to', 0.55]]
     """
     found = []
     for one, other in permutations(list(columns)[:MOST_COLUMNS], 2):
-        rows, share = _break_order(columns[one], columns[other])
-        if not len(rows):
+        if not (dates or are_paired(one, other) or _are_alike(columns[one], columns[other])):
             continue
-        mine: list[Any] = list(frame[one].iloc[rows])
-        its: list[Any] = list(frame[other].iloc[rows])
-        reasons = [
-            f"{one!r} is {a!s} and {other!r} is {b!s}, but in {show_share(share)} of the rows the first is not the larger one."
-            for a, b in zip(mine, its, strict=True)
-        ]
-        found += [
-            make_findings(rows, 0.55, reasons, column=one, given=mine),
-            make_findings(rows, 0.55, reasons, column=other, given=its),
-        ]
+        rows, share = _break_order(columns[one], columns[other])
+        if len(rows):
+            found += _blame(frame, (one, other), (columns[one], columns[other]), rows, share)
     return join_findings(found)
+
+
+def are_paired(one: str, other: str) -> bool:
+    """Say whether two names are those of the two ends of one thing.
+
+    Examples
+    --------
+    >>> are_paired("start_date", "endDate"), are_paired("temp min", "temp max"), are_paired("mean area", "worst area")
+    (True, True, False)
+    """
+    mine, its = ([w.casefold() for w in _WORD.findall(str(name))] for name in (one, other))
+    left, right = set(mine) - set(its), set(its) - set(mine)
+    return any(frozenset((a, b)) in _PAIRED for a in left for b in right) and len(left) == len(right) == 1
+
+
+def _are_alike(one: Floats, other: Floats) -> bool:
+    """Say whether two columns hold numbers of nearly the same distribution."""
+    if np.isnan(one).all() or np.isnan(other).all():
+        return False
+    a, b = (np.nanpercentile(v, [10, 25, 50, 75, 90]) for v in (one, other))
+    spread = max(a[4] - a[0], b[4] - b[0])
+    return bool(spread > 0 and np.max(np.abs(a - b)) < ALIKE * spread)
 
 
 def _break_order(one: Floats, other: Floats) -> tuple[npt.NDArray[np.intp], float]:
@@ -79,6 +117,54 @@ def _break_order(one: Floats, other: Floats) -> tuple[npt.NDArray[np.intp], floa
         return none, 0.0
     wide = float(np.median(-gap[gap < 0]))
     inside = int(((gap >= 0) & (gap <= wide)).sum())
-    if inside < EDGE * int((gap < 0).sum()):
+    if inside < EDGE * int((gap < 0).sum()) or not _depend(a, b):
         return none, 0.0
     return known[gap < 0], share
+
+
+def _depend(one: Floats, other: Floats) -> bool:
+    """Say whether the differences spread less than those of independent columns with these numbers would."""
+    spread = float(np.subtract(*np.percentile(other - one, [75, 25])))
+    shifts = [np.roll(other, len(other) * k // 4) - one for k in (1, 2, 3)]
+    return spread < DEPENDENT * float(np.median([np.subtract(*np.percentile(s, [75, 25])) for s in shifts]))
+
+
+def _deviate(values: Floats, rows: npt.NDArray[np.intp]) -> Floats:
+    low, middle, high = np.nanpercentile(values, [25, 50, 75])
+    return np.asarray(np.abs(values[rows] - middle) / max((high - low) / 1.349, 1e-12))
+
+
+def _blame(
+    frame: pd.DataFrame,
+    names: tuple[str, str],
+    columns: tuple[Floats, Floats],
+    rows: npt.NDArray[np.intp],
+    share: float,
+) -> list[pd.DataFrame]:
+    """Blame of each row the cell that is odd in its own column, or both, the odder one first."""
+    mine: list[Any] = list(frame[names[0]].iloc[rows])
+    its: list[Any] = list(frame[names[1]].iloc[rows])
+    reasons = np.array(
+        [
+            f"{names[0]!r} is {a!s} and {names[1]!r} is {b!s}, but in {show_share(share)} of the rows the first is not the larger one."
+            for a, b in zip(mine, its, strict=True)
+        ],
+        dtype=object,
+    )
+    far = [_deviate(column, rows) for column in columns]
+    found = []
+    for i, given in enumerate((mine, its)):
+        own, rest = far[i], far[1 - i]
+        innocent = (rest > ODD) & (rest > 2 * own)
+        odder = own > rest if i else own >= rest
+        keep = np.flatnonzero(~innocent)
+        found.append(
+            make_findings(
+                rows[keep],
+                np.where(odder, 0.55, 0.5)[keep],
+                reasons[keep].tolist(),
+                column=names[i],
+                given=[given[k] for k in keep],
+            )
+        )
+    return found

@@ -20,6 +20,9 @@ MOST_WORDS = 12  # longer values are prose
 SHORTEST_WORD = 5
 WORD_ROWS = 10
 FEW_VALUES = 2
+CLEAR_WORD = 20  # times as many rows must have the right word, where no row has the value with it
+PROSE_WORDS = 5
+MAJORITY = 0.5
 OPEN = 0.1  # fewer of the words that occur once are slips: then the column's words are open, and near ones are chance
 _WORD = re.compile(r"[^\W\d_]+")
 _ENDINGS = re.compile(r"(?:'?e?s|ed|er|ing|ly|y|n|al|e)\Z")
@@ -149,15 +152,43 @@ def find_word_slips(counts: Mapping[str, int], damage: Damage | None = None) -> 
         return []
     # A slip does not come again in other values; a word does.
     slips = {s.value: s for s in _find_words(words, damage) if spread[s.value] <= FEW_VALUES}
+    if slips and _is_prose(counts):
+        slips = {w: s for w, s in slips.items() if not _is_word(w, s.near, words)}
     found = []
     for value in counts:
         parts = _WORD.findall(value)
         its = [slips[p] for p in parts if p in slips]
         if its and len(parts) <= MOST_WORDS and (len(parts) > 1 or any(map(str.isdigit, value))):
             near = _WORD.sub(lambda m: slips[m.group()].near if m.group() in slips else m.group(), value)
+            if near not in counts and damage is None and any(words[s.near] < CLEAR_WORD * words[s.value] for s in its):
+                continue  # a value that no row has needs more than a likeness
             how = its[0].how if len(its) == 1 else f"{len(its)} words"
+            if near not in counts:
+                how += f", as {words[its[0].near]:,} rows have the word {its[0].near!r}"
             found.append(Spelling(value, near, how, min(s.doubt for s in its), min(s.confidence for s in its) * 0.95))
     return found
+
+
+def _is_prose(counts: Mapping[str, int]) -> bool:
+    """Say whether most values are sentences: many words, and those that only hold others together among them."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    if float(np.median([len(_WORD.findall(v)) for v in counts])) < PROSE_WORDS:
+        return False
+    return (
+        float(np.mean([any(w.casefold() in ENGLISH_STOP_WORDS for w in _WORD.findall(v)) for v in counts])) > MAJORITY
+    )
+
+
+def _is_word(value: str, near: str, words: Mapping[str, int]) -> bool:
+    """Say whether a word seems to be one of its own: a known small one, or one whose letters follow each other in others."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    if value.casefold() in ENGLISH_STOP_WORDS:
+        return True
+    mine, its = ({f" {w} "[i : i + 3] for i in range(len(w))} for w in (value.casefold(), near.casefold()))
+    others = [f" {w.casefold()} " for w in words if w not in (value, near)]
+    return all(any(piece in other for other in others) for piece in mine - its)
 
 
 def _find_words(words: Counter[str], damage: Damage | None) -> list[Spelling]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 _SPACE = re.compile(r"\s+")
 _SEPARATORS = re.compile(r"[^\w+#%$€£&<>=*/.,]+|_|(?<!\d)[.,*/]|[.,*/](?!\d)")
-_NUMBER = re.compile(r"[\s$€£]*[+-]?[\d.,:/\s-]*\d[\d.,:/\s%-]*\Z")
+_NUMBER = re.compile(r"[\s$€£]*+[+-]?+[.,:/\s-]*+\d[\d.,:/\s%-]*+\Z")  # takes each character once
 _DIGITS = re.compile(r"\d+")
 
 _MARKS = re.compile(r"[*~^|\\`<>={}_]")
@@ -294,9 +294,19 @@ def _judge_distance(
     ratio = counts[other] / counts[value]
     size = max(len(value), len(other))
     doubt = (0.55 + 0.4 * (1 - CLEAR_FACTOR / (ratio + CLEAR_FACTOR))) * (1 - 0.5 * usual) * (1 - edits / size)
-    return Spelling(
-        value, other, f"{edits} letter{'s' * (edits > 1)}", doubt, (1 - 0.3 * usual) * ratio / (ratio + 0.5)
-    )
+    return Spelling(value, other, tell(value, other, edits), doubt, (1 - 0.3 * usual) * ratio / (ratio + 0.5))
+
+
+def tell(value: str, other: str, edits: int) -> str:
+    """Say by what two texts differ that are so many edits apart.
+
+    Examples
+    --------
+    >>> tell("Hambrug", "Hamburg", 1), tell("Berln", "Berlin", 1), tell("Munnihc", "Munich", 2)
+    ('two letters swapped', '1 letter', '2 letters')
+    """
+    swapped = len(value) == len(other) and sorted(value.casefold()) == sorted(other.casefold())
+    return "two letters swapped" if edits == 1 and swapped else f"{edits} letter{'s' * (edits > 1)}"
 
 
 def _is_near(value: str, other: str, words: Mapping[str, int]) -> int | None:

@@ -49,7 +49,22 @@ def _judge_ends(writing: Writing) -> dict[str, Unlike]:
     odd = [v for v in writing.rows if v != v.strip()]
     if writing.share(odd) > FEW:
         return {}
-    return {v: Unlike(0.8, f"{v!r} begins or ends with a space.", v.strip(), 0.97) for v in odd}
+    return {v: Unlike(0.8, f"{v!r} {_tell_spaces(v)}.", v.strip(), 0.97) for v in odd}
+
+
+def _tell_spaces(value: str) -> str:
+    """Say which end of a text has spaces, and show them.
+
+    Examples
+    --------
+    >>> _tell_spaces("Bonn "), _tell_spaces("  Bonn")
+    ("ends with a space, shown here as a dot: 'Bonn\u00b7'", "begins with 2 spaces, shown here as dots: '\u00b7\u00b7Bonn'")
+    """
+    before, after = len(value) - len(value.lstrip()), len(value) - len(value.rstrip())
+    where = "begins and ends with" if before and after else "begins with" if before else "ends with"
+    one = before + after == 1
+    shown = "\N{MIDDLE DOT}" * before + value.strip() + "\N{MIDDLE DOT}" * after
+    return f"{where} {'a space' if one else f'{before + after} spaces'}, shown here as {'a dot' if one else 'dots'}: {shown!r}"
 
 
 def _judge_encoding(writing: Writing) -> dict[str, Unlike]:
@@ -126,11 +141,15 @@ def _judge_names(writing: Writing) -> dict[str, Unlike]:
     usual = f"{show_share(writing.share(plain))} of {writing.name!r} are plain words"
     found = {}
     pairs = writing.share([v for v in plain if 1 <= v.strip().count(" ") <= 2]) > MAJORITY  # noqa: PLR2004 (names of two or three words)
+    words = [v.split() for v in plain if v.strip()]
+    first, last = Counter(w[0] for w in words), Counter(w[-1] for w in words)
     for value in writing.rows:
         turned = _TURNED.fullmatch(value.strip())
-        if turned is not None and pairs:
+        # "Apple, Inc." is in its right order: no other value begins with "Inc."
+        if turned is not None and pairs and first[own := turned[2].split()[0]] > last[own]:
             reason = f"{value!r} has a comma where {usual}: its words seem to be turned round."
-            found[value] = Unlike(0.7, reason, f"{turned[2]} {turned[1]}", 0.9)
+            known = last[turned[1]] > 0
+            found[value] = Unlike(0.7 if known else 0.55, reason, f"{turned[2]} {turned[1]}", 0.9 if known else 0.6)
         elif not any(map(str.isalpha, value)):
             found[value] = Unlike(0.8, f"{value!r} holds no letter, and {usual}.")
     return found

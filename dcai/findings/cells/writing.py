@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from dcai.base.display import show_share
 from dcai.findings.cells.formats import most_common
@@ -37,7 +38,7 @@ class Writing:
     name: str
     rows: Mapping[str, int]
 
-    @property
+    @cached_property
     def total(self) -> int:
         """The rows of all texts."""
         return sum(self.rows.values())

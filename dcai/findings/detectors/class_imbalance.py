@@ -15,6 +15,7 @@ UNIFORM_SHARE = 0.1  # of the rows that a class would have if all had as many: t
 MOST_CLASSES = 5  # more rare classes than this are one finding
 MOST_PEERS = 1_000
 SURE = 0.9
+TWICE = 2
 
 
 def find(evidence: Evidence) -> pd.DataFrame:
@@ -32,14 +33,14 @@ def find(evidence: Evidence) -> pd.DataFrame:
     )
     if len(rare) > MOST_CLASSES:
         reason = (
-            f"{len(rare):,} of the {len(counts):,} classes have fewer than {np.ceil(least):,.0f} rows, for example "
+            f"{'All' if len(rare) == len(counts) else f'{len(rare):,} of the'} {len(counts):,} classes have fewer than {np.ceil(least):,.0f} rows, for example "
             f"{name_some([labels.names[c] for c in rare])}: too few to learn, and to check how well they were learnt."
         )
         peers = np.flatnonzero(np.isin(labels.codes, rare))
         return make_findings([-1], SURE / 2, reason, column=evidence.table.label, peers=[_some(peers)], note=note)
     reasons = [
-        f"{shorten(repr(labels.names[c]), 80)} has {count(int(counts[c]), 'row')} ({show_share(counts[c] / rows)} of {rows:,}); "
-        f"{shorten(repr(labels.names[top]), 80)} has {counts[top] / counts[c]:,.0f} times as many. {_consequence(int(counts[c]), folds)}"
+        f"{shorten(repr(labels.names[c]), 80)} has {count(int(counts[c]), 'row')} ({show_share(counts[c] / rows)} of {rows:,})"
+        f"{_compare(labels.names[top], int(counts[top]), int(counts[c]))}{_consequence(int(counts[c]), folds)}"
         for c in rare
     ]
     return make_findings(
@@ -51,6 +52,13 @@ def find(evidence: Evidence) -> pd.DataFrame:
         peers=[_some(np.flatnonzero(labels.codes == c)) for c in rare],
         note=note,
     )
+
+
+def _compare(top: object, most: int, rows: int) -> str:
+    """Put the commonest class beside a rare one; nothing where it is hardly commoner."""
+    if most < TWICE * rows:
+        return ". "
+    return f"; {shorten(repr(top), 80)} has {most / rows:,.0f} times as many. "
 
 
 def _consequence(rows: int, folds: int) -> str:

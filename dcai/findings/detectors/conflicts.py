@@ -17,10 +17,22 @@ MOST_PEERS = 20
 
 def find(evidence: Evidence) -> pd.DataFrame:
     """Find the rows of such groups whose label is not that of a clear majority, and both rows of nearly equal pairs."""
-    rows, doubt, leading = _judge(evidence)
+    equal = list_conflicts(evidence, *_judge(evidence))
+    near, note = _find_near(evidence, set(equal["row"]))
+    return join_findings([equal, near], note=note)
+
+
+def list_conflicts(
+    evidence: Evidence,
+    rows: npt.NDArray[np.intp],
+    doubt: npt.NDArray[np.float64],
+    leading: npt.NDArray[np.intp],
+) -> pd.DataFrame:
+    """Make the findings of rows that equal others in all features and have another label."""
     labels, copies = evidence.labels, evidence.copies
     flagged = rows[doubt[rows] >= 0.5]  # noqa: PLR2004 (a majority is more than half)
-    members = {g: np.flatnonzero((copies == g) & (labels.codes >= 0)) for g in np.unique(copies[flagged])}
+    beside = labels.known[np.isin(copies[labels.known], copies[flagged])]
+    members = {g: beside[its] for g, its in pd.Series(beside).groupby(copies[beside]).indices.items()}
     names = np.array([*labels.names, None], dtype=object)[:-1]
     peers, reasons, suggested, confidence = [], [], [], []
     for row in flagged:
@@ -30,7 +42,7 @@ def find(evidence: Evidence) -> pd.DataFrame:
         reasons.append(_explain(names[labels.codes[others]]))
         suggested.append(names[leading[row]] if leading[row] >= 0 else None)
         confidence.append(doubt[row] if leading[row] >= 0 else np.nan)
-    equal = make_findings(
+    return make_findings(
         flagged,
         doubt[flagged],
         reasons,
@@ -40,8 +52,6 @@ def find(evidence: Evidence) -> pd.DataFrame:
         confidence=confidence,
         peers=peers,
     )
-    near, note = _find_near(evidence, set(flagged.tolist()))
-    return join_findings([equal, near], note=note)
 
 
 def _find_near(evidence: Evidence, done: set[int]) -> tuple[pd.DataFrame, str]:
@@ -92,9 +102,17 @@ def _judge(evidence: Evidence) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.flo
     """Return the rows in conflict, every row's share of other labels, and the label of a strict majority of others, or -1."""
     if not evidence.table.features:
         raise Unmet("there is no column besides the label and the key")
-    labels, copies = evidence.labels, evidence.copies
+    copies = evidence.copies
     if len(np.unique(copies)) < TELLING_SHARE * len(copies):
         raise Unmet("most rows are equal to others in all features, so equal features say little about the label")
+    return judge_groups(evidence)
+
+
+def judge_groups(
+    evidence: Evidence,
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64], npt.NDArray[np.intp]]:
+    """Judge the labels of equal rows, whether or not equal rows are usual; see `_judge`."""
+    labels, copies = evidence.labels, evidence.copies
     known = labels.known
     table = pd.DataFrame({"group": copies[known], "code": labels.codes[known]})
     size = table.groupby("group")["code"].transform("size").to_numpy()

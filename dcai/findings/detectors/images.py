@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.display import show_share
+from dcai.base.pictures import SUFFIXES, is_picture_file
 from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import Detector, join_findings, make_findings
-from dcai.findings.tables.imagery import Measures, is_picture_file, measure
+from dcai.findings.tables.imagery import Measures, measure, say_lost
 from dcai.findings.wording import count
 
 Marks = npt.NDArray[np.bool_]
@@ -21,7 +22,6 @@ Marks = npt.NDArray[np.bool_]
 DARK, LIGHT, INFORMATION, SHARPNESS, SHAPE, SIZES = 0.32, 0.95, 0.3, 0.29, 0.35, 3.0
 MOST_SHARE = 0.1  # what more pictures than this share have is the nature of the set
 MOST_PICTURES = 20_000
-TRIED = 20
 MOST_PEERS = 20
 DOUBTS = {"unreadable": 0.95, "equal": 0.8, "alike": 0.5}
 OTHER_DOUBT = 0.6
@@ -29,10 +29,13 @@ OTHER_DOUBT = 0.6
 
 def find(evidence: Evidence) -> pd.DataFrame:
     """Find odd pictures in every column of pictures or of paths to them."""
-    names = [str(n) for n in evidence.table.frame.columns if _holds_pictures(evidence, str(n))]
+    names = [name for name, kind in evidence.table.kinds.items() if kind == "image"]
+    notes = say_lost(evidence.table)
     if not names:
-        raise Unmet("there is no column of pictures (bytes, arrays, or paths to files that are there)")
-    found, notes = [], []
+        raise Unmet(
+            "; ".join(["there is no column of pictures (bytes, arrays, or paths to files that are there)", *notes])
+        )
+    found = []
     for name in names:
         its, said = _judge(name, evidence.table.frame[name], evidence)
         found.append(its)
@@ -40,13 +43,13 @@ def find(evidence: Evidence) -> pd.DataFrame:
     return join_findings(found, note="; ".join(notes))
 
 
-def _holds_pictures(evidence: Evidence, name: str) -> bool:
-    if evidence.table.kinds[name] == "image":
-        return True
-    if evidence.table.kinds[name] not in ("text", "category"):
-        return False
-    some = [v for v in evidence.table.frame[name].dropna().head(TRIED) if isinstance(v, str)]
-    return bool(some) and all(is_picture_file(v) for v in some)
+def _say_unreadable(cell: object) -> str:
+    """Say why a picture could not be read, as far as the cell itself tells."""
+    if isinstance(cell, str) and not is_picture_file(cell):
+        return (
+            "there is no such file, or it is no picture's" if cell.lower().endswith(SUFFIXES) else "it names no picture"
+        )
+    return "it cannot be read as a picture"
 
 
 def _judge(name: str, column: pd.Series[Any], evidence: Evidence) -> tuple[pd.DataFrame, list[str]]:
@@ -60,7 +63,7 @@ def _judge(name: str, column: pd.Series[Any], evidence: Evidence) -> tuple[pd.Da
     measures = [m for m in made if m is not None]
     seen = rows[readable]
     said: dict[int, list[tuple[str, float]]] = {
-        int(r): [("it cannot be read as a picture", DOUBTS["unreadable"])] for r in rows[~readable]
+        int(r): [(_say_unreadable(column.iloc[r]), DOUBTS["unreadable"])] for r in rows[~readable]
     }
     usual: dict[str, list[str]] = {}
     for what, marked in _mark(measures).items():

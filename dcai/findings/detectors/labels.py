@@ -9,9 +9,12 @@ import pandas as pd
 from dcai.base.display import show_share
 from dcai.findings.evidence import Evidence
 from dcai.findings.labels.amounts import find_amounts
+from dcai.findings.labels.consensus import find_annotators
 from dcai.findings.labels.estimates import judge_suggestions
+from dcai.findings.labels.opinions import explain_opinion, form_opinion
 from dcai.findings.labels.part_findings import find_sets, find_tags
 from dcai.findings.shape import NOTE, Detector, make_findings
+from dcai.findings.tables.imagery import say_lost
 from dcai.findings.wording import count, count_unlabelled, name_some
 
 Floats = npt.NDArray[np.float64]
@@ -31,13 +34,20 @@ def _say_unread(evidence: Evidence) -> list[str]:
     if settings.features is not None or settings.probabilities is not None:
         return []
     unread = [n for n in evidence.table.features if n not in evidence.roles and evidence.table.kinds[n] == "other"]
-    return [f"{count(len(unread), 'column')} of objects told the model nothing: {name_some(unread)}"] if unread else []
+    said = [f"{count(len(unread), 'column')} of objects told the model nothing: {name_some(unread)}"] if unread else []
+    named = find_annotators(evidence) if evidence.task == "classification" else []
+    if named:
+        said.append(
+            f"{name_some(named)} hold the label's classes and agree with it far beyond chance: if they are annotators' labels, "
+            "name them in annotators=...; here they are features"
+        )
+    return said + say_lost(evidence.table)
 
 
 def score(evidence: Evidence) -> Floats:
     """Return the doubt of every label."""
     if evidence.task == "classification":
-        return evidence.noise.doubt
+        return form_opinion(evidence).doubt
     if evidence.task == "multilabel":
         return evidence.judged_sets.rows
     if evidence.task == "token":
@@ -46,26 +56,25 @@ def score(evidence: Evidence) -> Floats:
 
 
 def _find_classes(evidence: Evidence) -> pd.DataFrame:
-    labels, noise = evidence.labels, evidence.noise
-    rows = np.flatnonzero(noise.flagged)
-    own = labels.codes[rows]
+    labels, noise, opinion = evidence.labels, evidence.noise, form_opinion(evidence)
+    rows = np.flatnonzero(opinion.flagged)
+    against = opinion.contradicted[rows]
     others = noise.truth[rows].copy()
-    others[np.arange(len(rows)), own] = -1.0
+    if against.any():
+        others[against] = opinion.truth[rows[against]]
+    others[np.arange(len(rows)), labels.codes[rows]] = -1.0
     best = others.argmax(axis=1)
-    chance = evidence.probabilities
     names = np.array([*labels.names, None], dtype=object)[:-1]
-    reasons = [
-        f"A model that has not seen this row says {names[b]!r} ({show_share(chance[r, b])}), not {names[o]!r} ({show_share(chance[r, o])})."
-        for r, o, b in zip(rows, own, best, strict=True)
-    ]
+    judged = judge_suggestions(evidence.probabilities, labels.codes, rows, best)
+    confidence = np.where(against, others[np.arange(len(rows)), best], 0.0 if noise.weak else judged)
     return make_findings(
         rows,
-        noise.doubt[rows],
-        reasons,
+        opinion.doubt[rows],
+        [explain_opinion(evidence, opinion, int(r), int(b)) for r, b in zip(rows, best, strict=True)],
         column=evidence.table.label,
         given=labels.given[rows],
         suggested=names[best],
-        confidence=0.0 if noise.weak else judge_suggestions(chance, labels.codes, rows, best),
+        confidence=confidence,
         note=_describe_classes(evidence),
     )
 
@@ -82,7 +91,9 @@ def _describe_classes(evidence: Evidence) -> str:
     parts += count_unlabelled(len(labels.codes) - len(labels.known))
     alone = int((labels.counts == 1).sum())
     if alone:
-        parts.append(f"{alone:,} of the classes occur in one row only, which was not judged")
+        parts.append(
+            f"{alone:,} {'class occurs' if alone == 1 else 'classes occur'} in one row only, which was not judged"
+        )
     rare = [(labels.names[i], int(c)) for i, c in enumerate(labels.counts) if 1 < c < evidence.settings.folds]
     if rare:
         some = ", ".join(f"{name!r} ({rows})" for name, rows in rare[:5])

@@ -15,7 +15,7 @@ from dcai.base.fingerprints import canonicals
 from dcai.findings.evidence import Evidence, Rows, Unmet
 from dcai.findings.shape import Detector, join_findings, make_findings
 from dcai.findings.tables.frames import Shared, match_keys, match_likely, match_rows, share_columns
-from dcai.findings.wording import count, name_some, say_left_out
+from dcai.findings.wording import count, name_some, say_left_out, show_part
 
 Floats = npt.NDArray[np.float64]
 
@@ -250,6 +250,7 @@ def _find_shared(evidence: Evidence) -> tuple[pd.DataFrame, str]:
         return join_findings(found), note
     equal = np.flatnonzero(shared.equal)
     columns = f"{count(len(names), 'feature column')}" if len(names) > 1 else f"their only shared feature {names[0]!r}"
+    columns += f" ({name_some(apart)} {'is' if len(apart) == 1 else 'are'} not in the test frame)" if apart else ""
     usual = f"Within one frame {show_share(repeats)} of the rows repeat another one."
     if len(equal) and not _is_more(len(equal), shared.equal_by_chance):
         note += f"; {count(len(equal), 'row')} equal to a test row, no more than chance brings in columns of few values"
@@ -292,7 +293,7 @@ _MEND = "Take them out of one of the frames: a test on what was learnt by heart 
 
 def _say_rows(rows: Rows, table: Any) -> str:
     verb = "is" if len(rows) == 1 else "are"
-    return f"{len(rows):,} of {count(len(table), 'row')} ({show_share(len(rows) / len(table))}) {verb}"
+    return f"{len(rows):,} of {count(len(table), 'row')} ({show_part(len(rows), len(table))}) {verb}"
 
 
 def _say_labels(rows: Rows, found: Rows, evidence: Evidence) -> str:

@@ -51,12 +51,17 @@ FEWEST_ROWS = 20
 _NUMERIC_SHARE = 0.8
 _ALONE_SHARE = 0.5
 _WAY_OF_SAYING = 0.1
+CODE = 3  # letters at most
+MOST_SHORT = 0.5
+FACTOR = 10  # times rarer or more frequent than all others
+RECURRING = 5
 
 
 def find(evidence: Evidence) -> pd.DataFrame:
     """Find disguised empties in every column, and plain ones where the column is almost complete."""
     table, found, left = evidence.table, [], {}
     notes: list[str] = []
+    others = [table.frame[n] for n in table.frame.columns if n not in (*table.key, *table.hidden)]
     expected = find_expected(evidence)
     named = {name: set(rows["row"]) for name, rows in expected.groupby("column")}
     for name in table.frame.columns:
@@ -74,7 +79,7 @@ def find(evidence: Evidence) -> pd.DataFrame:
             if not len(plain) and rest:
                 left[name] = rest
         if name != table.label and table.kinds[name] in ("number", "date", "category", "text"):
-            found.append(find_defaults(name, column))
+            found.append(find_defaults(name, column, others))
         if table.kinds[name] == "number":
             found.append(_find_sentinels(name, column, column))
         elif table.kinds[name] == "date":
@@ -111,14 +116,13 @@ def _find_plain(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dty
     if not empty.any() or share < COMPLETE_SHARE or len(column) < FEWEST_ROWS:
         return make_findings([], [], [])
     rows = np.flatnonzero(empty)
+    return make_findings(rows, *judge_plain(name, float(share)), column=name, given=list(column.iloc[rows]))
+
+
+def judge_plain(name: str, share: float) -> tuple[float, str]:
+    """Doubt an empty cell of a column of which such a share, almost all, has values; also say why."""
     reason = f"It is empty, but {name!r} has a value in {100 * share:.1f} % of the rows."
-    return make_findings(
-        rows,
-        0.45 + 0.2 * (share - COMPLETE_SHARE) / (1 - COMPLETE_SHARE),
-        reason,
-        column=name,
-        given=list(column.iloc[rows]),
-    )
+    return 0.45 + 0.2 * (share - COMPLETE_SHARE) / (1 - COMPLETE_SHARE), reason
 
 
 def _find_words(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dtype[np.bool_]]) -> pd.DataFrame:
@@ -136,12 +140,13 @@ def _find_words(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dty
     sure = 0.95 if not empty.any() and said >= _WAY_OF_SAYING * len(texts) else 0.9
     found = []
     for word in stand_ins:
-        if word in VAGUE and numeric < _NUMERIC_SHARE:
+        apart = word in VAGUE and numeric < _NUMERIC_SHARE
+        if apart and not _is_unlike_others(word, counts, others):
             continue
         if len(word) == 1 and word.isalpha() and max(map(len, others)) <= 2:  # noqa: PLR2004 (among short codes, a code)
             continue
         same = (~empty) & column.astype(str).str.strip().str.casefold().eq(word).to_numpy(dtype=bool)
-        if word.isalpha() and numeric < _NUMERIC_SHARE:
+        if word.isalpha() and numeric < _NUMERIC_SHARE and not apart:
             same &= ~column.astype(str).str.strip().eq(word.capitalize()).to_numpy(
                 dtype=bool
             )  # Nan and Nil are names, too
@@ -150,6 +155,12 @@ def _find_words(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dty
             continue
         doubt = 0.95 if word in CLEAR and sum(map(str.isalpha, word)) > 1 else 0.85 if word in CLEAR else 0.75
         reason = f"{str(column.iloc[rows[0]])!r} stands for an empty cell."
+        if apart:
+            doubt = 0.6
+            reason = (
+                f"{str(column.iloc[rows[0]])!r} seems to stand for an empty cell: {count(int(counts[word]), 'row')} "
+                f"of {name!r} {'has' if counts[word] == 1 else 'have'} it, the other values {_tell_usual(counts, others):,} each."
+            )
         found.append(
             make_findings(
                 rows,
@@ -162,6 +173,21 @@ def _find_words(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dty
             )
         )
     return join_findings(found)
+
+
+def _is_unlike_others(word: str, counts: pd.Series[int], others: list[str]) -> bool:
+    """Say whether a word that may be a value is far rarer than all categories, or far more frequent than all texts."""
+    if len(others) < 2 or (len(word) <= CODE and np.mean([len(o) <= CODE for o in others]) > MOST_SHORT):  # noqa: PLR2004 (nothing to compare)
+        return False  # a code among codes
+    rows, rest = int(counts[word]), np.array([counts[o] for o in others], dtype=np.float64)
+    rare = rows * FACTOR <= rest.min()
+    often = len(others) >= FEWEST_ROWS and rows >= max(RECURRING, FACTOR * float(rest.max()))
+    return bool(rare or often)
+
+
+def _tell_usual(counts: pd.Series[int], others: list[str]) -> int:
+    """Return how many rows the other values have, in the middle."""
+    return int(np.median([counts[o] for o in others]))
 
 
 def _read_texts(column: pd.Series[Any], empty: np.ndarray[Any, np.dtype[np.bool_]]) -> pd.Series[Any]:
@@ -185,20 +211,26 @@ def _find_sentinels(name: str, numbers: pd.Series[Any], column: pd.Series[Any]) 
     for sentinel in SENTINELS:
         times = int((known == sentinel).sum())
         others = known[~np.isin(known, SENTINELS)]
-        if not times or len(others) < _ALONE_SHARE * len(known) or not _stands_apart(sentinel, others, times):
+        ends = (float(others.min()), float(others.max())) if len(others) else (np.nan, np.nan)
+        if not times or len(others) < _ALONE_SHARE * len(known) or not stands_apart(sentinel, ends, times):
             continue
         rows = np.flatnonzero(values == sentinel)
-        doubt = 0.85 if times > 1 else 0.65
-        reason = (
-            f"{sentinel:g} stands apart from all other values of {name!r} ({others.min():g} to {others.max():g}) "
-            f"and occurs {'once' if times == 1 else f'{times:,} times'}: it seems to stand for an empty cell."
-        )
+        doubt, reason = judge_sentinel(name, sentinel, ends, times)
         found.append(make_findings(rows, doubt, reason, column=name, given=list(column.iloc[rows])))
     return join_findings(found)
 
 
-def _stands_apart(sentinel: float, others: np.ndarray[Any, np.dtype[np.float64]], count: int) -> bool:
-    low, high = float(others.min()), float(others.max())
+def judge_sentinel(name: str, sentinel: float, ends: tuple[float, float], times: int) -> tuple[float, str]:
+    """Doubt a number that stands apart from all others of its column, which end there; also say why."""
+    return 0.85 if times > 1 else 0.65, (
+        f"{sentinel:g} stands apart from all other values of {name!r} ({ends[0]:g} to {ends[1]:g}) "
+        f"and occurs {'once' if times == 1 else f'{times:,} times'}: it seems to stand for an empty cell."
+    )
+
+
+def stands_apart(sentinel: float, ends: tuple[float, float], count: int) -> bool:
+    """Say whether a number that occurs so often lies apart from all others, which end there."""
+    low, high = ends
     if sentinel < 0:
         # -1 below a column of distances is one; -1 below one that starts at -0.9 is a value.
         return low >= 0 and (low > 0 or count > 1 or abs(sentinel) > high)

@@ -18,6 +18,7 @@ MOST_SHARE = 0.25  # where more rows than this nearly equal another one, that is
 FEWEST_ROWS = 10
 FIRM = 0.75
 LONGEST = 40
+BEFORE = 15  # letters shown before the first difference of long texts
 
 
 def find(evidence: Evidence) -> pd.DataFrame:
@@ -92,7 +93,7 @@ def _explain(evidence: Evidence, pair: npt.NDArray[np.int64], differ: tuple[int,
         empty = [relations.names[c] for c in np.flatnonzero((relations.codes[pair] < 0).any(axis=0))]
         return f"The row equals another one but for empty cells in {name_some(empty)}."
     said = [
-        f"{relations.names[c]!r} ({_quote(frame.iloc[row][relations.names[c]])} and {_quote(frame.iloc[twin][relations.names[c]])})"
+        f"{relations.names[c]!r} ({_quote_both(frame.iloc[row][relations.names[c]], frame.iloc[twin][relations.names[c]])})"
         for c in differ[:3]
     ]
     more = f" and {len(differ) - 3:,} more" if len(differ) > 3 else ""  # noqa: PLR2004 (as many as are named)
@@ -103,8 +104,24 @@ def _explain(evidence: Evidence, pair: npt.NDArray[np.int64], differ: tuple[int,
     )
 
 
-def _quote(value: object) -> str:
-    return shorten(repr(plain(value)), LONGEST)
+def _count_same(one: str, other: str) -> int:
+    """Count the letters with which two texts begin alike."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _quote_both(one: object, other: object) -> str:
+    """Quote two cells; of long texts the part from a little before the place where they begin to differ.
+
+    Examples
+    --------
+    >>> _quote_both("word " * 20 + "here", "word " * 20 + "there")
+    "'...word word word here' and '...word word word there'"
+    """
+    mine, its = plain(one), plain(other)
+    if isinstance(mine, str) and isinstance(its, str) and max(len(mine), len(its)) > LONGEST:
+        start = max(_count_same(mine, its) - BEFORE, 0)
+        mine, its = (f"{'...' * (start > 0)}{text[start:]}" for text in (mine, its))
+    return f"{shorten(repr(mine), LONGEST)} and {shorten(repr(its), LONGEST)}"
 
 
 detector = Detector("near_duplicates", find)

@@ -24,7 +24,17 @@ def find(evidence: Evidence) -> pd.DataFrame:
     except Unmet as reason:
         note = "; ".join([f"rows as a whole were not compared: {reason}", *_say_infinite(evidence)])
         raise Unmet(note) from reason
-    return join_findings([found], note="; ".join(_say_infinite(evidence)))
+    return join_findings([found], note="; ".join([*_say_compared(evidence), *_say_infinite(evidence)]))
+
+
+def _say_compared(evidence: Evidence) -> list[str]:
+    """Say what was left out of the distances."""
+    said, texts = [], [name for name, role in evidence.roles.items() if role == "text"]
+    if evidence.compared < len(evidence.table):
+        said.append(f"each row was compared with {evidence.compared:,} rows, spread over the table")
+    if texts and not isinstance(evidence.settings.features, np.ndarray):
+        said.append(f"texts were not compared, for their distances say little about single rows: {name_some(texts)}")
+    return said
 
 
 def _say_infinite(evidence: Evidence) -> list[str]:
@@ -42,12 +52,8 @@ def score(evidence: Evidence) -> Floats:
 
 
 def _row_deviations(evidence: Evidence) -> Floats:
-    roles = set(evidence.roles.values())
-    if not isinstance(evidence.settings.features, np.ndarray):
-        if "text" in roles:
-            raise Unmet("distances between texts say little about single rows")
-        if not roles:
-            raise Unmet("no column can serve as a feature")
+    if not isinstance(evidence.settings.features, np.ndarray) and not evidence.roles:
+        raise Unmet("no column can serve as a feature")
     if len(evidence.table) < FEWEST_ROWS:
         raise Unmet(f"fewer than {FEWEST_ROWS} rows")
     far, _ = evidence.neighbours

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dcai.findings.cells.code_writing import judge_codes, judge_links, judge_mangled, judge_punctuation
 from dcai.findings.cells.moment_writing import judge_moments
-from dcai.findings.cells.number_writing import judge_numbers
+from dcai.findings.cells.number_writing import has_marks, judge_numbers
 from dcai.findings.cells.strays import find_spills, judge_strays
 from dcai.findings.cells.writing import FEWEST_ROWS, Unlike, Writing
 from dcai.findings.detectors.missing import CLEAR, VAGUE
@@ -64,13 +64,15 @@ def judge_writing(writing: Writing) -> tuple[str, dict[str, Unlike]]:
 
     Examples
     --------
-    >>> kind, unlike = judge_writing(Writing("price", {str(n): 2 for n in range(10, 40)} | {"50 USD": 3}))
-    >>> kind, unlike["50 USD"].suggested
-    ('numbers', '50')
+    >>> kind, unlike = judge_writing(Writing("price", {str(n): 2 for n in range(10, 40)} | {"25 USD": 3}))
+    >>> kind, unlike["25 USD"].suggested
+    ('numbers', '25')
     """
     for kind, judge in JUDGES:
         found = judge(writing)
         if found is not None:
+            if kind == "numbers" and has_marks(writing):
+                kind = "numbers with marks of thousands, which most programs read as texts"  # noqa: PLW2901 (what is said)
             mangled = {} if kind == "dates and times" else judge_mangled(writing)
             return kind, judge_strays(writing) | found | mangled
     return "free texts", judge_strays(writing) | judge_mangled(writing)

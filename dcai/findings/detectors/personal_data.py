@@ -19,8 +19,8 @@ FILLED_SHARE = 0.8  # what has only a shape, or a check that one in some passes,
 FEWEST = 3  # and be as many
 RARE = 1e-5  # the chance that so many pass a check by accident
 HIT_SHARE = 0.5  # of the candidates within texts that must pass their check
-MOST_DISTINCT = 20_000  # values looked at in each column
-LONGEST = 2_000  # characters looked at in each value
+MOST_DISTINCT = 200_000  # values looked at in each column
+LONGEST = 20_000  # characters looked at in each value
 MOST_PEERS = 1_000
 SURE, HINT = 0.9, 0.5
 _SHOWN = 30
@@ -93,17 +93,21 @@ def find(evidence: Evidence) -> pd.DataFrame:
     """Find the columns that hold personal data; all columns are looked at, also label and key."""
     found: list[tuple[str, str, float, list[int]]] = []
     left: dict[str, list[str]] = {}
-    looked = 0
+    looked, cut = 0, []
     for name in evidence.table.frame.columns:
         kind = evidence.table.kinds[name]
         if kind in ("image", "other", "boolean", "empty"):
             left.setdefault(f"its kind is {kind}", []).append(name)
             continue
         looked += 1
-        found += [(name, *hit) for hit in _search(name, evidence.table.frame[name])]
+        hits, whole = _search(name, evidence.table.frame[name])
+        found += [(name, *hit) for hit in hits]
+        cut += [] if whole else [name]
     if not looked:
         raise Unmet("there is no column of texts, categories, numbers or dates")
     note = f"{count(looked, 'column')} searched for {_LOOKED_FOR}"
+    if cut:
+        note += f"; of {name_some(cut)} only {MOST_DISTINCT:,} different values were looked at, each up to {LONGEST:,} characters"
     return make_findings(
         [-1] * len(found),
         [f[2] for f in found],
@@ -114,12 +118,15 @@ def find(evidence: Evidence) -> pd.DataFrame:
     )
 
 
-def _search(name: str, column: pd.Series[Any]) -> list[tuple[str, float, list[int]]]:
+def _search(name: str, column: pd.Series[Any]) -> tuple[list[tuple[str, float, list[int]]], bool]:
+    """Return the kinds found in a column, and whether all of it was looked at."""
     codes, distinct = pd.factorize(column)
     some = np.unique(np.linspace(0, len(distinct) - 1, min(len(distinct), MOST_DISTINCT)).astype(np.intp))
-    texts = {int(i): text for i in some if (text := _write(distinct[i]))}
+    written = {int(i): text for i in some if (text := _write(distinct[i]))}
+    whole = len(some) == len(distinct) and all(len(text) <= LONGEST for text in written.values())
+    texts = {place: text[:LONGEST] for place, text in written.items()}
     if not texts:
-        return []
+        return [], whole
     found = {}
     for kind in IDENTIFIERS:
         hits = _identify(kind, texts)
@@ -127,7 +134,7 @@ def _search(name: str, column: pd.Series[Any]) -> list[tuple[str, float, list[in
             found[kind.plural] = _report(name, kind.plural, hits, codes, texts, SURE)
     if not found:
         found = {h.plural: _report(name, h.plural, hits, codes, texts, HINT) for h, hits in _guess(name, texts)}
-    return list(found.values())
+    return list(found.values()), whole
 
 
 def _write(value: object) -> str:
@@ -135,7 +142,7 @@ def _write(value: object) -> str:
     if isinstance(value, (float, np.floating)):
         number = float(value)
         return f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else ""  # noqa: PLR2004 (exact so far)
-    return str(value).strip()[:LONGEST]
+    return str(value).strip()
 
 
 def _identify(kind: Identifier, texts: dict[int, str]) -> dict[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -9,23 +10,28 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from dcai.base.fingerprints import plain
 from dcai.findings.cells.formats import Moment, is_possible, read_moment, read_number
 from dcai.findings.cells.moment_writing import choose_order
 from dcai.findings.cells.order import find_disorder
+from dcai.findings.cells.tails import expect_beyond, expect_gaps
+from dcai.findings.cells.units import fold_unit
 from dcai.findings.detectors.patterns import is_stand_in
 from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import Detector, join_findings, make_findings
-from dcai.findings.wording import say_left_out
+from dcai.findings.wording import count, say_left_out
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-CELL_Z = 8.0  # robust deviations within a column
-EXPECTED = 1e-3  # a tail that goes on as it began would bring about so many numbers as far out
-MARGIN = 2  # times heavier than it looks may a tail be that few numbers show
+CELL_Z = 6.0  # robust deviations within a column
+EXPECTED = 3e-3  # a tail that goes on as it began would bring about so many numbers as far out
+BELOW = 0.05  # the same for a negative number, which tells by its sign, too
+EDGE = 50  # times as many numbers just above zero as below it: an edge, and no tail that runs across
 FEWEST_ROWS = 30
 FEWEST_VALUES = 3  # two values are a switch
 MANY_ROWS = 100
 MOST_SHARE = 0.01  # more than this is a tail, not an outlier
+FEW_ROWS = 4  # unless it is no more than these, among many
 LARGEST = 1e300  # differences of larger numbers overflow
 READABLE = 0.9  # of the texts of a column must be numbers or dates
 PILE = 0.01  # of the rows on the bound show that it is one
@@ -34,6 +40,7 @@ _POWERS = (-3, -2, -1, 1, 2, 3)
 _DAY = 86_400
 
 
+@np.errstate(over="ignore", invalid="ignore")  # distances between the largest floats are infinite
 def find(evidence: Evidence) -> pd.DataFrame:
     """Find extreme numbers and dates, wrong signs, broken bounds, impossible days, and starts that come after ends."""
     found: list[pd.DataFrame] = []
@@ -48,10 +55,10 @@ def find(evidence: Evidence) -> pd.DataFrame:
         found += [odd] if odd is not None else []
         read[what][name] = values
         try:
-            found.append(_find_cells(name, column, values, what))
+            found.append(find_cells(name, column, values, what))
         except Unmet as reason:
             left.setdefault(str(reason), []).append(name)
-    found += [find_disorder(evidence.table.frame, columns) for columns in read.values()]
+    found += [find_disorder(evidence.table.frame, columns, dates=w == "date") for w, columns in read.items()]
     note = "; ".join(say_left_out("extreme numbers", left))
     if not any(read.values()):
         raise Unmet("there is no column of numbers or dates")
@@ -62,11 +69,11 @@ def find(evidence: Evidence) -> pd.DataFrame:
 
 
 def _read_column(name: str, column: pd.Series[Any], kind: str) -> tuple[str, Floats, pd.DataFrame | None]:
-    """Read a column as numbers, or as days; with findings about days that no calendar has."""
+    """Read a column as numbers, or as days; with findings about what none can be."""
     from dcai.findings.features.vectors import to_numbers
 
     if kind == "number":
-        return "number", to_numbers(column), None
+        return "number", to_numbers(column), _find_infinite(name, column)
     if kind == "date":
         days = pd.to_datetime(column, errors="coerce", utc=True)
         since = days.map(lambda d: d.timestamp() / _DAY if d is not pd.NaT else np.nan)
@@ -87,7 +94,7 @@ def _read_column(name: str, column: pd.Series[Any], kind: str) -> tuple[str, Flo
         raise Unmet("it holds neither")
     weights = dict(zip(texts, rows.tolist(), strict=True))
     day_first = choose_order(weights, moments)
-    return "date", spread(_read_days(texts, moments, day_first)), _find_impossible(name, column, moments, day_first)
+    return "date", spread(_read_days(texts, moments, day_first)), _find_impossible(name, column, moments)
 
 
 def _read_numbers(texts: list[str]) -> Floats:
@@ -97,7 +104,12 @@ def _read_numbers(texts: list[str]) -> Floats:
     coded = sum(p.isdigit() and len(p) > 1 and p.startswith("0") for p in plain) > MOST_SHARE * len(plain)
     if coded:
         raise Unmet("it holds codes")
-    return np.array([np.nan if n is None else n.value for n in read], dtype=np.float64)
+    # Another unit than most have makes another number, and is found as such.
+    usual = Counter(fold_unit(n.after) for n in read if n is not None).most_common(1)
+    return np.array(
+        [np.nan if n is None or (n.after and fold_unit(n.after) != usual[0][0]) else n.value for n in read],
+        dtype=np.float64,
+    )
 
 
 def _read_days(texts: list[str], moments: dict[str, Moment], day_first: bool | None) -> Floats:  # noqa: FBT001 (three-valued, passed on)
@@ -116,13 +128,9 @@ def _read_days(texts: list[str], moments: dict[str, Moment], day_first: bool | N
     return days
 
 
-def _find_impossible(
-    name: str,
-    column: pd.Series[Any],
-    moments: dict[str, Moment],
-    day_first: bool | None,  # noqa: FBT001 (likewise)
-) -> pd.DataFrame:
-    wrong = {t for t, m in moments.items() if not is_possible(m, day_first=day_first)}
+def _find_impossible(name: str, column: pd.Series[Any], moments: dict[str, Moment]) -> pd.DataFrame:
+    # A day that the other order of day and month has is written otherwise, which is no matter of ranges.
+    wrong = {t for t, m in moments.items() if not is_possible(m)}
     rows = np.flatnonzero(column.map(lambda v: isinstance(v, str) and v in wrong).to_numpy(dtype=bool))
     if len(rows) > MOST_SHARE * len(column) * 10:
         return make_findings([], [], [])  # the days are not what they look like
@@ -130,10 +138,23 @@ def _find_impossible(
     return make_findings(rows, 0.9, [f"No calendar has the day {v!r}." for v in given], column=name, given=given)
 
 
+def _find_infinite(name: str, column: pd.Series[Any]) -> pd.DataFrame:
+    """Find infinite numbers: nothing that was counted or measured is one."""
+    from dcai.findings.features.vectors import count_infinite
+
+    if not count_infinite(column):
+        return make_findings([], [], [])
+    rows = np.flatnonzero(np.isinf(pd.to_numeric(column, errors="coerce").astype("float64").to_numpy()))
+    given = list(column.iloc[rows])
+    reason = f"It is infinite, as a division by zero makes it, and no number of {name!r} can be."
+    return make_findings(rows, 0.95, reason, column=name, given=given)
+
+
 # ---------------------------------------------------------------- judging
 
 
-def _find_cells(name: str, column: pd.Series[Any], values: Floats, what: str) -> pd.DataFrame:
+def find_cells(name: str, column: pd.Series[Any], values: Floats, what: str, rows: int | None = None) -> pd.DataFrame:
+    """Find the cells of a column, read as numbers or days, that lie outside of what it can hold; `rows` where it is a part of more."""
     known = ~np.isnan(values)
     if known.sum() < FEWEST_ROWS:
         raise Unmet(f"fewer than {FEWEST_ROWS} numbers")
@@ -144,7 +165,7 @@ def _find_cells(name: str, column: pd.Series[Any], values: Floats, what: str) ->
         found = [_find_signs(name, column, values, known), _find_beyond_bounds(name, column, values, known)]
     done: set[int] = {int(r) for f in found for r in f["row"]}
     try:
-        extreme = _find_extreme(name, column, values, known, what)
+        extreme = _find_extreme(name, column, values, known, what, 1.0 if rows is None else rows / len(values))
     except Unmet:
         if not done:
             raise
@@ -152,24 +173,25 @@ def _find_cells(name: str, column: pd.Series[Any], values: Floats, what: str) ->
     return join_findings([*found, extreme[~extreme["row"].isin(done)]])
 
 
-def _find_extreme(name: str, column: pd.Series[Any], values: Floats, known: Mask, what: str) -> pd.DataFrame:
-    """Find values that are extreme on their own scale and on that of their logarithms, even for a heavy tail."""
-    scales = (values, *([] if what == "date" else [_bend(values, known)]))
-    signed = what == "date" or np.mean(values[known] < 0) > MOST_SLIPS
-    # Numbers of one sign must be extreme by their size, too; for others only the tail on that scale is looked at.
-    far = np.min([np.abs(_deviate(v, known)) for v in scales[: 1 if signed else 2]], axis=0)
-    rows = np.flatnonzero(known & (far > CELL_Z))
-    if len(rows) > max(1.0, MOST_SHARE * known.sum()) and not _share_slip(values, known, rows):
+def _find_extreme(
+    name: str, column: pd.Series[Any], values: Floats, known: Mask, what: str, times: float
+) -> pd.DataFrame:
+    """Find values that lie far from the others, and further than the tail of these would bring about."""
+    far = np.abs(_deviate(values, known))
+    its = np.clip(values[known], -LARGEST, LARGEST)
+    expected = np.full(len(values), np.inf)
+    expected[known] = np.minimum(expect_beyond(its), expect_beyond(-its))
+    rows = np.flatnonzero((expected * times < EXPECTED) & (far > CELL_Z))
+    if len(rows) > _count_most(int(known.sum())) and not _share_slip(values, known, rows):
         raise Unmet(f"more than {100 * MOST_SHARE:.0f} % of them are extreme")
-    expected = np.max([_expect(v, known) for v in scales], axis=0)
-    rows = rows[expected[rows] < EXPECTED]
     given = list(column.iloc[rows])
     low, high = np.percentile(values[known], [1, 99])
     doubt = 1 - 0.7 * CELL_Z / np.maximum(far[rows], CELL_Z)
     if what == "date":
+        there = np.flatnonzero(known)
+        first, last = (plain(column.iloc[there[np.abs(values[there] - end).argmin()]]) for end in (low, high))
         reasons = [
-            f"{v!s} lies {far[r]:.0f} deviations from the other dates of {name!r}."
-            for v, r in zip(given, rows, strict=True)
+            f"{plain(v)} is far from the others: 98 % of {name!r} lie between {first} and {last}." for v in given
         ]
         return make_findings(rows, doubt, reasons, column=name, given=given)
     slips = [_find_slip(float(values[r]), values[known]) for r in rows]
@@ -183,16 +205,14 @@ def _find_extreme(name: str, column: pd.Series[Any], values: Floats, known: Mask
     return make_findings(rows, doubt, reasons, column=name, given=given, suggested=suggested, confidence=sure)
 
 
-def _bend(values: Floats, known: Mask) -> Floats:
-    """Bend numbers to a scale on which a heavy tail is a light one: their logarithm, or that of their deviation."""
-    if np.mean(values[known] < 0) > MOST_SLIPS:
-        values = _deviate(values, known)
-    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
+def _count_most(rows: int) -> float:
+    return max(1.0, MOST_SHARE * rows, min(FEW_ROWS, 3 * MOST_SHARE * rows))
 
 
 def _share_slip(values: Floats, known: Mask, rows: npt.NDArray[np.intp]) -> bool:
     """Say whether the extreme numbers are all wrong by the same power of ten: another unit, and no tail."""
-    if len(rows) > MOST_SLIPS * known.sum() or len(np.unique(values[rows])) < FEWEST_VALUES:
+    # Numbers that come again and again are values of their own, such as the steps of a tariff.
+    if len(rows) > MOST_SLIPS * known.sum() or len(np.unique(values[rows])) < max(FEWEST_VALUES, len(rows) / 3):
         return False
     others = values[np.setdiff1d(np.flatnonzero(known), rows)]
     low, high = np.percentile(others, [1, 99])
@@ -210,27 +230,6 @@ def _deviate(values: Floats, known: Mask) -> Floats:
     if spread == 0:
         raise Unmet("their middle half is one value")
     return np.where(known, (values - middle) / spread, 0.0)
-
-
-def _expect(values: Floats, known: Mask) -> Floats:
-    """Say how many of the numbers would lie as far out if the tail went on falling as it does up to there.
-
-    Two estimates, from the middle to the last tenth and from there to the last hundredth; the second, which rests on
-    few numbers, with a margin. The lighter tail counts.
-    """
-    values = np.clip(values, -LARGEST, LARGEST)
-    first, low, middle, high, last = np.percentile(values[known], [1, 10, 50, 90, 99])
-    least = max((high - low) / 100, 1e-12)
-    total = float(known.sum())
-    expected = []
-    for near, far, share, fall in (
-        ((middle, middle), (low, high), 0.1, np.log(5)),
-        ((low, high), (first, last), 0.01, np.log(10) / MARGIN),
-    ):
-        below, above = max(near[0] - far[0], least) / fall, max(far[1] - near[1], least) / fall
-        out = np.where(values > middle, (values - far[1]) / above, (far[0] - values) / below)
-        expected.append(share * total * np.exp(-np.clip(out, 0, 700)))
-    return np.asarray(np.minimum(*expected))
 
 
 def _find_slip(value: float, others: Floats) -> tuple[str, float | None]:
@@ -254,18 +253,24 @@ def _write_like(given: Any, value: float | None) -> Any:
 
 
 def _find_signs(name: str, column: pd.Series[Any], values: Floats, known: Mask) -> pd.DataFrame:
-    """Find the few negative numbers that would be in the middle of the others without their sign."""
+    """Find the few negative numbers where the others end above zero, or end there with an edge."""
     rows = np.flatnonzero(known & (values < 0))
-    positive = values[known & (values > 0)]
-    if not len(rows) or len(rows) > MOST_SHARE * known.sum() or len(positive) < MANY_ROWS:
+    others = values[known & (values >= 0)]
+    if not len(rows) or len(rows) > MOST_SHARE * known.sum() or len(others) < MANY_ROWS:
         return make_findings([], [], [])
-    low, high = np.percentile(positive, [25, 99])
-    # Where numbers run through zero, the few below it are small.
-    rows = rows[(-values[rows] >= low) & (-values[rows] <= high)]
+    inside = np.searchsorted(np.sort(others), -values[rows], side="right")
+    outside = len(rows) - np.searchsorted(np.sort(values[rows]), values[rows])
+    apart = bool(expect_gaps(-others, -values[rows]).max() < BELOW)
+    # Numbers that run through zero are as frequent just above it as just below.
+    rows = rows[apart | (inside >= EDGE * outside)]
+    low, high = np.percentile(others, [1, 99])
     given = list(column.iloc[rows])
-    suggested = [_write_like(v, float(-values[r])) for v, r in zip(given, rows, strict=True)]
-    reasons = [f"{v!s} is negative, and all but {len(rows)} of the numbers of {name!r} are not." for v in given]
-    return make_findings(rows, 0.8, reasons, column=name, given=given, suggested=suggested, confidence=0.75)
+    turned = [v if low <= v <= high else None for v in -values[rows]]
+    suggested = [_write_like(v, t) for v, t in zip(given, turned, strict=True)]
+    sure = [np.nan if s is None else 0.75 for s in suggested]
+    said = f"{count(len(others), 'number')} of {name!r} are not: they begin at {others.min():g}."
+    reasons = [f"{v!s} is negative, and {said}" for v in given]
+    return make_findings(rows, 0.8, reasons, column=name, given=given, suggested=suggested, confidence=sure)
 
 
 def _find_beyond_bounds(name: str, column: pd.Series[Any], values: Floats, known: Mask) -> pd.DataFrame:

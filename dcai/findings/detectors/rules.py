@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from dcai.base.display import show_share
 from dcai.base.errors import shorten
 from dcai.base.fingerprints import plain
 from dcai.findings.evidence import Evidence, Rows, Unmet
 from dcai.findings.rules.rulebook import Rule, is_schema
 from dcai.findings.shape import Detector, join_findings, make_findings
-from dcai.findings.wording import count
+from dcai.findings.wording import count, show_part
 
 MOST_SHARE = 0.5  # a rule that fails in more rows than this is itself in question,
 FEWEST_BROKEN = 5  # if not in a handful only
@@ -76,9 +75,9 @@ def _quote(rule: Rule) -> str:
 
 def _find_rule(broken: Break) -> pd.DataFrame:
     """Make the one finding about a rule that most rows break."""
-    share = len(broken.rows) / broken.known
+    share, rows = len(broken.rows) / broken.known, len(broken.rows)
     reason = (
-        f"{broken.rule[:1].upper()}{broken.rule[1:]} fails in {len(broken.rows):,} of {count(broken.known, 'row')} ({show_share(share)}): "
+        f"{broken.rule[:1].upper()}{broken.rule[1:]} fails in {rows:,} of {count(broken.known, 'row')} ({show_part(rows, broken.known)}): "
         "is the rule right?"
     )
     column = broken.columns[0] if len(broken.columns) == 1 else None

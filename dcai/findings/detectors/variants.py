@@ -66,7 +66,9 @@ def _to_findings(
     values = [str(v) for v in column.iloc[rows]]
     its = [spellings[v] for v in values]
     reasons = [
-        f"{v!r} ({count(counts[v], 'row')}) differs from {s.near!r} ({count(counts.get(s.near, 0), 'row')}) by {s.how} only."
+        f"{v!r} ({count(counts[v], 'row')}) differs from {s.near!r} ({count(counts[s.near], 'row')}) by {s.how} only."
+        if s.near in counts
+        else f"{v!r} ({count(counts[v], 'row')}) differs from {s.near!r} by {s.how}."
         for v, s in zip(values, its, strict=True)
     ]
     return make_findings(

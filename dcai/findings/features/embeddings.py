@@ -5,6 +5,7 @@ Nothing is downloaded and no code of the packages that carry the weights is run:
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from collections.abc import Sequence
 from functools import lru_cache
@@ -17,6 +18,11 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 TEXT_HINT = 'words are compared as they are spelt, not by what they mean: pip install "dcai[text]" adds that'
+# The files of wordllama 0.4 that are read, and their SHA-256.
+_WORDS = {
+    "weights/l2_supercat_256.safetensors": "64b47a2dc493cb8e85944076601189739852d7b64e0e1eedcb1937a251cd9fd5",
+    "tokenizers/l2_supercat_tokenizer_config.json": "93248f2a9ec36c7b35f700a033d5f36228aae48db61aee31007fa49062cdeb68",
+}
 _BATCH = 2000
 _LONGEST = 20_000  # characters of a text that are read
 
@@ -54,19 +60,37 @@ def _load_words() -> tuple[npt.NDArray[np.float32], Any]:
     folder = find_package("wordllama")
     if folder is None:
         raise Unusable(TEXT_HINT)
-    weights = folder / "weights" / "l2_supercat_256.safetensors"
-    rules = folder / "tokenizers" / "l2_supercat_tokenizer_config.json"
     try:
-        from safetensors.numpy import load_file
+        weights, rules = (read_known("text", folder / name, digest) for name, digest in _WORDS.items())
+        from safetensors.numpy import load
         from tokenizers import Tokenizer
 
-        vectors = load_file(weights)["embedding.weight"].astype(np.float32)
-        tokenizer = Tokenizer.from_file(str(rules))
-    except (ImportError, OSError, KeyError, TypeError, ValueError) as error:
-        raise Unusable(f"the extra text is installed and cannot be used ({type(error).__name__}: {error})") from error
+        vectors = load(weights)["embedding.weight"].astype(np.float32)
+        tokenizer = Tokenizer.from_str(rules.decode("utf-8"))
+    except ImportError as error:
+        raise Unusable(f"the extra text is installed and cannot be used (ImportError: {error})") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return vectors, tokenizer
+
+
+def read_known(extra: str, path: Path, digest: str) -> bytes:
+    """Read a file that an extra carries; any other than the known one is refused, so nothing unknown is ever parsed.
+
+    Raises
+    ------
+    Unusable
+        Where the file is absent or another one.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unusable(
+            f"the extra {extra} is installed and cannot be used ({type(error).__name__}: {error})"
+        ) from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise Unusable(f"the extra {extra} is installed and cannot be used ({path.name!r} is not the known file)")
+    return content
 
 
 def find_package(name: str) -> Path | None:

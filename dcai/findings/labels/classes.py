@@ -104,7 +104,8 @@ def read_labels(column: pd.Series[Any], name: str) -> Labels:
     names = sorted({into[k] for k in into}, key=_order)
     if len(names) < 2:  # noqa: PLR2004 (a comparison needs two)
         written = list(dict.fromkeys(str(v) for v, mark in zip(given, texts, strict=True) if mark is not None))
-        same = f"the same value in every row, {spelled[names[0]]!r}"
+        value = repr(spelled[names[0]])
+        same = f"the same value in every row, {value}" if counts.sum() > 1 else f"one label only, {value}"
         raise InputError(
             f"The label column {name!r} has {same if len(written) == 1 else f'one class only, written {name_some(written)}'}. "
             "Expected at least two classes: name another column, or give no label."

@@ -27,6 +27,11 @@ RATED = ("annotator", "votes", "quality", "low", "high", "agreement", "confuses"
 _DRAWS = 2  # of classes that rows may have, to train models with,
 _MOST_DRAWN = 20_000  # and one where there are more rows than that
 _FEWEST_CONFUSED = 0.5
+_FIRST_LOOK = 1_000
+_OTHER_MARKS = 3  # values beside the classes: other spellings, words for no answer
+_VOTES_SHARE = 0.95  # of the cells that must name a class, in so many rows at least,
+_FEWEST_VOTES = 20
+_CLEAR_AGREEMENT = 0.4  # and agree with the label by this much (Cohen's kappa)
 _ALIASES = {"true": "1", "false": "0", "1": "true", "0": "false"}
 
 
@@ -48,11 +53,17 @@ class Consensus:
         are, and the consensus surer than it is.
     note : str
         What is to be known about it.
+    truth : array of float, shape (n, K)
+        The probabilities of the classes, by votes and model together; the model's alone where no row has two votes.
+    votes : array of int, shape (n, annotators)
+        The class that each annotator named, -1 for none.
     """
 
     rows: pd.DataFrame
     people: pd.DataFrame
     note: str
+    truth: Floats
+    votes: Codes
 
 
 def find_consensus(evidence: Evidence, annotators: Sequence[str]) -> Consensus:
@@ -83,12 +94,14 @@ def find_consensus(evidence: Evidence, annotators: Sequence[str]) -> Consensus:
         crowd = explain(votes, evidence.probabilities)
         if evidence.settings.probabilities is None:
             crowd = explain(votes, _teach(evidence, crowd.truth, cast > 0))
+        truth = crowd.truth
         label, rated = crowd.truth.argmax(axis=1), _rate(crowd, names)
         found = {"confidence": crowd.truth.max(axis=1), "gain": crowd.expect_gain()}
     else:
         notes.append(
             "no row has the votes of two annotators, so they were not weighed: each consensus is the only vote"
         )
+        truth = evidence.probabilities
         label = np.maximum(codes.max(axis=1), 0)
         found = {"confidence": evidence.probabilities[np.arange(len(label)), label]}
         rated = _count_only(votes, names)
@@ -96,7 +109,9 @@ def find_consensus(evidence: Evidence, annotators: Sequence[str]) -> Consensus:
     frame = _put_together(evidence, label, cast, agreement, found)
     wanted = {name: at for at, name in enumerate(names)}
     place = [wanted[name] for name in annotators]
-    return Consensus(frame, _name_classes(rated.iloc[place].reset_index(drop=True), evidence), "; ".join(notes))
+    return Consensus(
+        frame, _name_classes(rated.iloc[place].reset_index(drop=True), evidence), "; ".join(notes), truth, codes
+    )
 
 
 def _put_together(
@@ -146,6 +161,37 @@ def read_votes(evidence: Evidence, annotators: Sequence[str]) -> tuple[Codes, li
             "Write both alike, for example with frame.replace, and audit again."
         )
     return codes.reshape(len(annotators), -1).T, lost
+
+
+def find_annotators(evidence: Evidence) -> list[str]:
+    """Find feature columns that look like single annotators' labels: several that hold its classes and agree with it."""
+    table, labels = evidence.table, evidence.labels
+    size = len(labels.names)
+    known = _name_marks(labels)
+    found = []
+    for name in () if table.hidden else table.features:
+        distinct = (
+            table.frame[name].iloc[:_FIRST_LOOK].dropna().map(str).nunique() if table.kinds[name] != "image" else 0
+        )
+        if not 1 < distinct <= size + _OTHER_MARKS:
+            continue
+        marks = canonicals(table.frame[name])
+        read = {m: _find_class(m, known) for m in set(marks) if isinstance(m, str) and m.strip()}
+        codes = np.array([read.get(m, -1) if isinstance(m, str) else -1 for m in marks], dtype=np.intp)
+        filled = sum(isinstance(m, str) and bool(m.strip()) for m in marks)
+        both = (codes >= 0) & (labels.codes >= 0)
+        if (codes >= 0).sum() < _VOTES_SHARE * filled or both.sum() < _FEWEST_VOTES:
+            continue
+        if _agree_beyond_chance(codes[both], labels.codes[both], size) >= _CLEAR_AGREEMENT:
+            found.append(name)
+    return found if len(found) > 1 else []
+
+
+def _agree_beyond_chance(one: Codes, other: Codes, size: int) -> float:
+    """Return Cohen's kappa of two codings."""
+    shares = [np.bincount(codes, minlength=size) / len(codes) for codes in (one, other)]
+    chance = float(shares[0] @ shares[1])
+    return 0.0 if chance >= 1 else (float((one == other).mean()) - chance) / (1 - chance)
 
 
 def _name_marks(labels: Labels) -> dict[str, int]:
@@ -209,7 +255,9 @@ def _relabel(evidence: Evidence, codes: Codes) -> Evidence:
     """Make the same evidence under other labels, with what was already computed of its features."""
     names = np.array([*evidence.labels.names, None], dtype=object)
     made = replace(evidence)
-    kept: dict[str, Any] = {n: vars(evidence)[n] for n in ("dense", "texts", "features") if n in vars(evidence)}
+    kept: dict[str, Any] = {
+        n: vars(evidence)[n] for n in ("dense", "texts", "features", "compact") if n in vars(evidence)
+    }
     labels = replace(evidence.labels, codes=codes, given=names[codes])
     vars(made).update(kept, task=evidence.task, roles=evidence.roles, twins=evidence.twins, labels=labels)
     return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -37,17 +37,28 @@ class Discriminant:
     def fit(self, points: Floats, codes: Codes) -> Self:
         """Learn the middle of each class and the shape of all."""
         self.classes_, place, counts = np.unique(codes, return_inverse=True, return_counts=True)
-        width = points.shape[1]
-        middles = np.zeros((len(counts), width))
-        np.add.at(middles, place, points)
-        middles /= counts[:, None]
-        spread = points.T @ points / len(points) - (middles * (counts / len(points))[:, None]).T @ middles
+        sums = np.zeros((len(counts), points.shape[1]))
+        np.add.at(sums, place, points)
+        return self._solve(points.T @ points, sums, counts)
+
+    def _solve(self, squares: Floats, sums: Floats, counts: npt.NDArray[Any]) -> Self:
+        total, width = counts.sum(), squares.shape[1]
+        middles = sums / counts[:, None]
+        spread = squares / total - (middles * (counts / total)[:, None]).T @ middles
         ball = max(float(np.trace(spread)) / width, 1e-12)
         shape = (1 - self.shrinkage) * spread + self.shrinkage * ball * np.eye(width)
         self.weights_ = np.linalg.solve(shape, middles.T)
-        self.offsets_ = np.log(counts / len(points)) - 0.5 * (middles * self.weights_.T).sum(axis=1)
+        self.offsets_ = np.log(counts / total) - 0.5 * (middles * self.weights_.T).sum(axis=1)
         return self
 
-    def predict_proba(self, points: Floats) -> Floats:
+    def predict_proba(self, points: npt.NDArray[Any]) -> Floats:
         """Return the probability of each class."""
-        return soften(points @ self.weights_ + self.offsets_)
+        scores = points @ self.weights_.astype(points.dtype, copy=False)
+        return soften(np.asarray(scores + self.offsets_))
+
+
+def fit_moments(squares: Floats, sums: Floats, counts: Floats, shrinkage: float) -> Discriminant:
+    """Fit a discriminant to sums over rows: of all products of columns, and of each class's points and number."""
+    model = Discriminant(shrinkage)
+    model.classes_ = np.arange(len(counts))
+    return model._solve(squares, sums, counts)  # noqa: SLF001 (of this module)

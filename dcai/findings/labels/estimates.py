@@ -59,7 +59,9 @@ class Floor(NamedTuple):
         return np.asarray(self.likely + (1 - self.likely) * overlap)
 
 
-def estimate_errors(probabilities: Floats, codes: Codes, doubt: Floats, *, weak: bool = False) -> Range:
+def estimate_errors(
+    probabilities: Floats, codes: Codes, doubt: Floats, *, weak: bool = False, evidence: float = 1.0
+) -> Range:
     """Estimate how many labels are wrong.
 
     Parameters
@@ -72,11 +74,14 @@ def estimate_errors(probabilities: Floats, codes: Codes, doubt: Floats, *, weak:
         How likely each label is wrong, read row by row.
     weak : bool
         Whether the model hardly knows anything; its floor then means nothing.
+    evidence : float
+        How far the labels show at all that some are wrong (`Noise.evidence`); without, there is no floor either.
 
     Returns
     -------
     Range
-        The estimate lies midway between the floor and the sum of the doubts, within the range.
+        Whole numbers but for the estimate, which lies midway between the floor and the sum of the doubts, within the
+        range.
 
     Examples
     --------
@@ -94,14 +99,14 @@ def estimate_errors(probabilities: Floats, codes: Codes, doubt: Floats, *, weak:
     differ = int((chances.argmax(axis=1) != given).sum())
     expected = float((1 - chances[np.arange(len(rows)), given]).sum())
     if weak or not len(rows):
-        high = max(float(differ), expected)
+        high = float(np.ceil(max(float(differ), expected)))
         return Range(float(np.clip(doubt[rows].sum(), 0.0, high)), 0.0, high)
     floor = find_floor(chances, given)
-    sure = len(rows) * floor.least
+    sure = len(rows) * floor.least * evidence
     low = float(np.floor(max(0.0, sure - _SLACK * max(differ - sure, 0.0))))
     room = 1 - min(1.0, low / max(differ, 1))
     high = float(np.ceil(differ + room * max(expected - differ, 0.0)))
-    middle = (len(rows) * floor.likely + float(doubt[rows].sum())) / 2
+    middle = (evidence * len(rows) * floor.likely + float(doubt[rows].sum())) / 2
     return Range(float(np.clip(middle, low, max(low, high))), low, max(low, high))
 
 

@@ -18,6 +18,7 @@ _POWERS = tuple(float(p) for p in np.exp(np.linspace(-0.3, 1.8, 13)))
 _PLAUSIBLE = 2.0  # log-likelihood lost up to which a fit is inside the interval of 95 % confidence
 _FIRST = 0.05  # share of flips to begin with
 _TINY = 1e-12
+_PLAIN = 3.0  # the gain beyond what chance reaches in one of twenty tables, from which on flips are plain
 _STRENGTH = 1.0  # rows that a class's flips are drawn by towards those of all classes
 
 
@@ -33,10 +34,25 @@ class Flips:
         The power to which the model's probabilities are raised to be those of the true class. Well above 1, the model
         sees more clearly than the labels agree with it: they are wrong at random. Near 1, it is as unsure as it
         disagrees, and nothing in the labels tells its ignorance from noise that follows the features.
+    gain : float
+        By how much flips explain the labels better than none do, in log-likelihood of all the rows looked at: near 0
+        where classes merely overlap, for then the probabilities themselves say how often labels differ from them.
+    each : float
+        The gain for each label that the model does not predict.
     """
 
     matrix: Floats
     sharpness: float
+    gain: float
+    each: float
+
+    @property
+    def evidence(self) -> float:
+        """How far flips are shown: 0 where chance gains as much, 1 where it hardly ever would."""
+        # Of each cell that may be no flip at all, chance gains half of half a chi-square: 1/4, with a variance of 5/16.
+        cells = self.matrix.size - len(self.matrix)
+        chance = cells / 4 + 1.645 * np.sqrt(5 / 16 * cells)
+        return float(np.clip((self.gain - chance) / _PLAIN, 0.0, 1.0))
 
     def doubt(self, probabilities: Floats, codes: Codes) -> Floats:
         """Return the probability that each given label is a flip, shape (n,)."""
@@ -74,12 +90,16 @@ def fit_flips(probabilities: Floats, codes: Codes) -> Flips:
     rows = np.unique(np.linspace(0, len(codes) - 1, min(len(codes), most)).astype(np.intp))
     rows = rows[np.argsort(codes[rows], kind="stable")]  # by class, so that sums over a class are sums over a stretch
     some, given = probabilities[rows], codes[rows]
-    fits = [(power, *_fit_matrix(_sharpen(some, power), given)) for power in _POWERS]
+    sharpened = [_sharpen(some, power) for power in _POWERS]
+    fits = [(power, *_fit_matrix(truth, given)) for power, truth in zip(_POWERS, sharpened, strict=True)]
     best = max(likelihood for _, _, likelihood in fits)
+    own = np.arange(len(given)), given
+    without = max(float(np.log(np.maximum(truth[own], _TINY)).mean()) for truth in sharpened)
     # Of the fits that the labels do not refute, the sharpest: where a model has learnt the rate of random flips, its
     # probabilities fit the labels as well without any.
     power, matrix, _ = [fit for fit in fits if len(given) * (best - fit[2]) <= _PLAUSIBLE][-1]
-    return Flips(matrix, power)
+    gain = max(0.0, len(given) * (best - without))
+    return Flips(matrix, power, gain, gain / max(1, int((some.argmax(axis=1) != given).sum())))
 
 
 def _sharpen(probabilities: Floats, power: float) -> Floats:

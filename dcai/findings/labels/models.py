@@ -18,8 +18,9 @@ Codes = npt.NDArray[np.intp]
 View = Literal["all", "text", "dense", "embedded"]
 Tick = Callable[[], None]
 
-SAMPLE_ROWS = 10_000  # models are chosen on at most this many rows
-TRAINING_ROWS = 100_000  # and each fold is trained on at most this many,
+SAMPLE_ROWS = 10_000  # what has to be tried out is tried on at most this many rows
+TRAINING_ROWS = 100_000  # each fold is trained on at most this many rows,
+FITTED_ROWS = 20_000  # weights and temperatures are fitted to at most this many
 TREE_ROWS = 30_000  # or this many where rows are dear
 TINY = 1e-12
 # A generative model of texts learns a *pattern* of wrong labels less readily than a discriminative one, whose lower
@@ -262,11 +263,30 @@ def log_loss(probabilities: Floats, codes: Codes) -> float:
 
 def temper(probabilities: Floats, codes: Codes) -> Floats:
     """Sharpen or soften probabilities by the one temperature that fits the given labels best."""
+    return heat(probabilities, find_temperature(probabilities, codes))
+
+
+def find_temperature(probabilities: Floats, codes: Codes) -> float:
+    """Return the power of probabilities that fits the given labels best."""
     from scipy.optimize import minimize_scalar
 
+    rows = _spread(codes)
+    some, given = np.log(np.maximum(probabilities[rows], TINY)), codes[rows]
+    best = minimize_scalar(lambda t: log_loss(soften(some * np.exp(t)), given), bounds=(-4.0, 3.0), method="bounded")
+    return float(np.exp(best.x))
+
+
+def heat(probabilities: Floats, power: float) -> Floats:
+    """Raise probabilities to a power."""
     logs = np.log(np.maximum(probabilities, TINY))
-    best = minimize_scalar(lambda t: log_loss(soften(logs * np.exp(t)), codes), bounds=(-4.0, 3.0), method="bounded")
-    return soften(logs * np.exp(best.x))
+    logs *= power
+    return soften(logs)
+
+
+def _spread(codes: Codes) -> Codes:
+    """Return the rows with a label, or as many of them, evenly spread, as a few numbers can be fitted to."""
+    rows = np.flatnonzero(codes >= 0)
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), FITTED_ROWS)).astype(np.intp)]
 
 
 def weigh(predicted: Mapping[str, Floats], codes: Codes) -> dict[str, float]:
@@ -290,7 +310,7 @@ def weigh(predicted: Mapping[str, Floats], codes: Codes) -> dict[str, float]:
 def _fit_weights(predicted: Mapping[str, Floats], codes: Codes) -> dict[str, float]:
     from scipy.optimize import minimize
 
-    rows = np.flatnonzero(codes >= 0)
+    rows = _spread(codes)
     given = np.column_stack([p[rows, codes[rows]] for p in predicted.values()])
 
     def loss(raw: Floats) -> float:

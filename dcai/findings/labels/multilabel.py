@@ -17,7 +17,7 @@ from dcai.base.parts import order_set, read_parts, write_parts
 from dcai.base.records import Scalar
 from dcai.findings.labels import models
 from dcai.findings.labels.classes import Variant, read_labels
-from dcai.findings.wording import name_some
+from dcai.findings.wording import describe_mixture, name_some
 
 if TYPE_CHECKING:
     from dcai.findings.evidence import Evidence
@@ -135,8 +135,7 @@ def predict_sets(evidence: Evidence) -> tuple[Floats, str]:
     predicted["the other classes"] = _learn_from_others(evidence, mixed[:, 1].reshape(codes.shape), codes, folds)
     weights = models.weigh(predicted, flat)
     found = models.temper(models.mix(predicted, weights), flat)[:, 1].reshape(codes.shape)
-    named = ", ".join(f"{name} {w:.0%}" for name, w in sorted(weights.items(), key=lambda x: -x[1]) if w > 0)
-    return found, f"mixture of {named}"
+    return found, describe_mixture(weights)
 
 
 def _make_folds(evidence: Evidence) -> Rows:

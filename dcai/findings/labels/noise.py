@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from dcai.findings.labels.flips import fit_flips
+from dcai.findings.labels.flips import Flips, fit_flips
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 
+_CHUNK = 4096
 _STEPS = 3  # of unmixing; more sharpen noise
 _TINY = 1e-12
 # Below this share of what the commonest class leaves to be known, a model's disagreement is mostly its own ignorance.
@@ -20,7 +21,10 @@ UNDECIDED = 0.5
 # Sharpness of a fit up to which nothing tells noise from ignorance, and from which on flips at random explain all.
 BLUNT, SHARP = 1.2, 1.8
 LEAST = 0.1  # flips at random are never quite out of the question
-LEARNT = 0.35  # the power that a doubt is raised to where the model has learnt a part of the noise
+IGNORANCE = 4  # the power of skill: the share of disagreement worth a look where nothing shows wrong labels
+# The power that a doubt is raised to where the model has learnt a part of the noise: where flips explain each label
+# that it does not predict hardly better than overlap does, and where they do so by this many nats and more.
+LEARNT, MUCH_LEARNT, NATS = 0.35, 0.15, 0.1
 _PARTING = 1e-2  # share of the rank in a doubt, so that equal ones keep their order
 
 
@@ -40,6 +44,8 @@ class Noise:
         The number of wrong labels.
     agreement, commonest : float
         Share of the given labels that the model predicts, and that one gets by always saying the commonest class.
+    evidence : float
+        How far the labels show that some are wrong, not that classes merely overlap: 0 to 1, see `Flips.evidence`.
     """
 
     doubt: Floats
@@ -50,6 +56,7 @@ class Noise:
     high: float
     agreement: float
     commonest: float
+    evidence: float
 
     @property
     def weak(self) -> bool:
@@ -65,8 +72,11 @@ def estimate_noise(probabilities: Floats, codes: Codes) -> Noise:
     again; Bayes' rule then gives each label's rank. Why a model disagrees with a label can be read in three ways, and
     how the labels fit its probabilities tells how far to believe each (see `Flips`): they are flipped at random; the
     rest of its disagreement is noise too; or it has learnt a part of the noise, so that there is more than it shows.
-    The doubt is the first two readings' probability, in the order of the ranks. As many rows are flagged, the most
-    doubtful first, as make the F1 score that the readings expect the largest. The only row of a class is never
+    The doubt is their probability, in the order of the ranks; that of the last counts as far as flips explain the
+    labels better than mere overlap of the classes does (`Flips.evidence`). As many rows are flagged, the most doubtful
+    first, as make the F1 score that the readings expect the largest, but without such evidence no more than a model of
+    this skill disagrees with for another reason than its ignorance. A row whose given class is the model's likeliest is
+    flagged only when its label is probably wrong all the same; one that a weak model doubts, likewise. The only row of a class is never
     flagged: no model that has not seen it can predict it.
 
     Parameters
@@ -88,57 +98,75 @@ def estimate_noise(probabilities: Floats, codes: Codes) -> Noise:
     differ = given.argmax(axis=1) != known
     agreement, commonest = float(1 - differ.mean()), float(counts.max() / len(known))
     skill = float(np.clip((agreement - commonest) / max(1 - commonest, _TINY), 0.0, 1.0))
-    readings = _read(given, known, rank, skill)
+    flips = fit_flips(given, known)
+    readings = _read(flips, flips.doubt(given, known), rank, skill)
     order = np.argsort(-rank, kind="stable")
     doubt, flagged = np.zeros(len(codes)), np.zeros(len(codes), dtype=np.bool_)
-    doubt[rows[order]] = _calibrate(readings, rank, order)
+    doubt[rows[order]] = _calibrate(readings, rank, order, flips.evidence)
     alone = rows[~judged]
     doubt[alone] = np.minimum(doubt[alone], UNDECIDED)
-    order = order[judged[order]]
-    # However noisy the labels may be: a row that the model sees no reason to doubt is not worth a look.
-    most = round((1 + skill) * int((differ & judged).sum()))
-    flagged[rows[order[: min(_count_flags(readings, order), most)]]] = True
-    low, high = _bounds(given, known)
+    likely = doubt[rows] >= UNDECIDED
+    low, high = _bounds(given, known, flips.evidence)
     estimate = float(np.clip(doubt.sum(), low, high))
-    noise = Noise(doubt, flagged, truth, estimate, low, high, agreement, commonest)
+    noise = Noise(doubt, flagged, truth, estimate, low, high, agreement, commonest, flips.evidence)
+    order = order[judged[order]]
+    # In a small table few flips are no evidence yet, but where the model is sharp each is plain enough.
+    plain = int((readings[0][0] * readings[0][1] * judged >= UNDECIDED).sum())
+    allowed = max(_allow(int((differ & judged).sum()), skill, flips.evidence), round(np.sqrt(skill) * plain))
+    number = min(_count_flags(readings, order), allowed)
+    # A row whose label the model itself predicts is not worth a look, nor is a guess of a model that knows nothing.
+    worth = likely if noise.weak else likely | differ
+    flagged[rows[order[worth[order]][:number]]] = True
     return replace(noise, low=0.0) if noise.weak else noise
+
+
+def _allow(differ: int, skill: float, evidence: float) -> int:
+    """Return how many flags a number of disagreements allows.
+
+    Where nothing shows that labels are wrong, classes may merely overlap, and a model that knows little disagrees the
+    more by its own ignorance.
+    """
+    return round(differ * ((1 - evidence) * skill**IGNORANCE + evidence * (1 + skill)))
 
 
 def _unmix(probabilities: Floats, given: Floats, known: Codes, rows: Codes) -> tuple[Floats, Floats]:
     """Take the noise out of the probabilities: those of the true classes, and the rank of each known label's doubt."""
     matrix = _noise_matrix(given, known)
     truth = probabilities.copy()
-    for _ in range(_STEPS):
-        expected = np.maximum(truth @ matrix, _TINY)
-        truth *= (probabilities / expected) @ matrix.T
-        truth /= np.maximum(truth.sum(axis=1, keepdims=True), _TINY)
+    for start in range(0, len(truth), _CHUNK):  # a part that the processor's cache holds
+        part, seen = truth[start : start + _CHUNK], probabilities[start : start + _CHUNK]
+        for _ in range(_STEPS):
+            expected = np.maximum(part @ matrix, _TINY)
+            part *= (seen / expected) @ matrix.T
+            part /= np.maximum(part.sum(axis=1, keepdims=True), _TINY)
     likely = np.maximum((truth @ matrix)[rows, known], _TINY)
     return truth, np.clip(1 - truth[rows, known] * matrix[known, known] / likely, 0.0, 1.0)
 
 
-def _read(given: Floats, known: Codes, rank: Floats, skill: float) -> list[tuple[float, Floats]]:
+def _read(flips: Flips, flipped: Floats, rank: Floats, skill: float) -> list[tuple[float, Floats]]:
     """Return the three readings of disagreement: how far to believe each, and the doubts that follow from it.
 
     The sharper the fitted model is, the surer are flips at random. Of the rest, only a model that predicts the labels
     well can have learnt their noise; that of one which predicts them poorly is its ignorance as well.
     """
-    flips = fit_flips(given, known)
     from_, to = np.log(BLUNT), np.log(SHARP)
     sure = float(np.clip((np.log(flips.sharpness) - from_) / (to - from_), LEAST, 1.0))
     learnt = np.sqrt(skill)
+    power = LEARNT - (LEARNT - MUCH_LEARNT) * min(1.0, flips.each / NATS)
     return [
-        (sure, flips.doubt(given, known)),
+        (sure, flipped),
         ((1 - sure) * (1 - learnt), rank),
-        ((1 - sure) * learnt, rank**LEARNT),
+        ((1 - sure) * learnt, rank**power),
     ]
 
 
-def _calibrate(readings: list[tuple[float, Floats]], rank: Floats, order: Codes) -> Floats:
+def _calibrate(readings: list[tuple[float, Floats]], rank: Floats, order: Codes, evidence: float) -> Floats:
     """Return the doubts in falling order of rank; the rank parts equal ones."""
     from sklearn.isotonic import isotonic_regression
 
-    (sure, flipped), *_ = readings
-    mixed = sure * flipped + (1 - sure) * rank
+    # That a model has learnt noise is believed only as far as there is any to be seen.
+    each = [share * (evidence * doubt + (1 - evidence) * np.minimum(doubt, rank)) for share, doubt in readings]
+    mixed = np.sum(each, axis=0)
     steps = isotonic_regression(mixed[order], increasing=False)
     return np.asarray((1 - _PARTING) * steps + _PARTING * rank[order])
 
@@ -165,7 +193,7 @@ def _noise_matrix(probabilities: Floats, codes: Codes) -> Floats:
     return np.asarray(0.98 * matrix + 0.02 / size)
 
 
-def _bounds(probabilities: Floats, codes: Codes) -> tuple[float, float]:
+def _bounds(probabilities: Floats, codes: Codes, evidence: float) -> tuple[float, float]:
     """Bound the number of wrong labels.
 
     Low: half of the confident joint's off-diagonal, for of such flags people confirm about half. High: the expected
@@ -178,7 +206,7 @@ def _bounds(probabilities: Floats, codes: Codes) -> tuple[float, float]:
     )
     off = 0.0 if joint is None else float(joint.sum() - np.trace(joint))
     high = float((1 - probabilities[np.arange(len(codes)), codes]).sum())
-    return min(0.5 * off, high), high
+    return min(0.5 * evidence * off, high), high
 
 
 def _all_present(codes: Codes, probabilities: Floats) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache as cached
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +12,16 @@ import numpy.typing as npt
 from dcai.base.errors import InputError, shorten
 from dcai.base.fingerprints import canonicals
 from dcai.findings.features import embeddings, networks
-from dcai.findings.labels import models
-from dcai.findings.labels.models import SAMPLE_ROWS, Candidate, View
-from dcai.findings.labels.noise import estimate_noise
+from dcai.findings.labels import folded, frugal, models
+from dcai.findings.labels.models import Candidate, View
+from dcai.findings.labels.teaching import teach_again
+from dcai.findings.wording import describe_mixture
 
 if TYPE_CHECKING:
     from dcai.findings.evidence import Evidence
 
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
 _DENSE_TEXT = 300
 
 
@@ -33,9 +36,55 @@ def predict_classes(evidence: Evidence) -> tuple[Floats, str]:
         name = type(settings.model).__name__
         tick = _count(evidence, name, folds)
         return models.predict_out_of_sample(make, features, codes, folds, size, tick), f"model {name}"
+    from dcai.findings.evidence import FULL_ROWS
+
+    if len(codes) > FULL_ROWS:
+        return _predict_frugally(evidence, folds, size)
     listed, extras = _choose(evidence, size)
     found, note = _mix_candidates(evidence, listed, folds, size)
     return found, "; ".join(filter(None, [note, extras]))
+
+
+def _predict_frugally(evidence: Evidence, folds: Any, size: int) -> tuple[Floats, str]:
+    """Predict many rows by models that cost little for what they find."""
+    given = isinstance(evidence.settings.features, np.ndarray)
+    roles = {"given": "number"} if given else evidence.roles
+    embedded, notes = _ask_extras(roles, len(evidence.table))
+    # Meanings where words are all there is to read; beside other columns they cost more than they add.
+    listed = frugal.list_models(roles, embedded=embedded and set(roles.values()) == {"text"})
+    lesson = folded.Lesson(
+        evidence.labels.codes, folds, evidence.twins, size, evidence.settings.random_state, lambda: None
+    )
+    _check_memory(evidence, size)
+    see = frugal.see_compact(evidence.compact, cached(lambda: _embed(evidence).astype(np.float32)))
+
+    def tell(name: str) -> Callable[[], None]:
+        return _count(evidence, name, folds)
+
+    found, weights = frugal.mix_frugally(listed, see, lesson, tell)
+    if set(roles.values()) == {"text"} and len(folds) <= frugal.TAUGHT_ROWS:
+        found = frugal.teach_again(found, [m for m in listed if weights.get(m.name)], see, lesson, tell)
+    return found, "; ".join([describe_mixture(weights), *notes])
+
+
+def _check_memory(evidence: Evidence, size: int) -> None:
+    """Refuse what will not fit, before hours of work."""
+    import psutil
+
+    from dcai.findings.evidence import Unmet
+    from dcai.findings.features.compact import estimate_columns
+
+    given = evidence.settings.features
+    width = given.shape[1] if isinstance(given, np.ndarray) else estimate_columns(evidence.table.frame, evidence.roles)
+    # Features twice while they are put together; probabilities of a few models, of their mixture and of the truth.
+    need = len(evidence.table) * (8 * width + 40 * size)
+    free = psutil.virtual_memory().available
+    if need > free:
+        raise Unmet(
+            f"the models of {len(evidence.table):,} rows, {width:,} columns of features and {size:,} classes need about "
+            f"{need / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free. Name fewer columns by features=[...], "
+            "or audit a part of the rows"
+        )
 
 
 def _count_folds(evidence: Evidence) -> int:
@@ -66,49 +115,38 @@ def _choose(evidence: Evidence, size: int) -> tuple[list[Candidate], str]:
         return models.candidates({"given": "number"}, size, evidence.features.shape[1]), ""
     _ = evidence.features  # asks for them, so that a table without any says so
     width = min(evidence.features.shape[1], _DENSE_TEXT)
-    notes, embedded = [], "text" in evidence.roles.values()
+    embedded, notes = _ask_extras(evidence.roles, len(evidence.table))
+    return models.candidates(evidence.roles, size, width, embedded=embedded), "; ".join(notes)
+
+
+def _ask_extras(roles: Mapping[str, str], rows: int) -> tuple[bool, list[str]]:
+    """Return whether texts can be embedded, and what the extras add to the features or would add."""
+    notes, embedded = [], "text" in roles.values()
     if embedded:
         try:
             embeddings.embed_texts([])
         except embeddings.Unusable as unusable:
             notes.append(str(unusable))
             embedded = False
-    if "image" in evidence.roles.values():
-        notes.append(networks.describe_state(len(evidence.table)))
-    return models.candidates(evidence.roles, size, width, embedded=embedded), "; ".join(notes)
+    if "image" in roles.values():
+        notes.append(networks.describe_state(rows))
+    return embedded, notes
 
 
 def _mix_candidates(evidence: Evidence, listed: list[Candidate], folds: Any, size: int) -> tuple[Floats, str]:
     codes = evidence.labels.codes
-    weights: dict[str, float] = {}
-    if len(codes) > 2 * SAMPLE_ROWS:
-        # Choose on a sample, spread over the canonical order, which is as good as random.
-        rows = np.linspace(0, len(codes) - 1, SAMPLE_ROWS).astype(np.intp)
-        tried = _predict_all(evidence, listed, _view(evidence, listed, rows), codes[rows], folds[rows], size)
-        weights = models.weigh(tried, codes[rows])
-        listed = sorted((c for c in listed if weights[c.name] > 0), key=lambda c: -weights[c.name])[:2]
     views = _view(evidence, listed)
     predicted = _predict_all(evidence, listed, views, codes, folds, size)
     weights = models.weigh(predicted, codes)
     mixed = models.temper(models.mix(predicted, weights), codes)
-    if "text" in views and len(codes) <= 2 * SAMPLE_ROWS:
-        mixed = _teach_again(evidence, listed, views, folds, mixed)
-    named = ", ".join(f"{name} {w:.0%}" for name, w in sorted(weights.items(), key=lambda x: -x[1]) if w > 0)
-    return mixed, f"mixture of {named}"
+    if "text" in views:
 
+        def predict(codes: Codes, folds: Codes, most: int) -> dict[str, Floats]:
+            told = np.where(folds < most, folds, -1)
+            return _predict_all(evidence, listed, views, codes, told, size, tempered=False)
 
-def _teach_again(
-    evidence: Evidence, listed: list[Candidate], views: Mapping[View, Any], folds: Any, first: Floats
-) -> Floats:
-    """Train a second time, without the rows that the first round doubts, and average both rounds.
-
-    Models of words remember single wrong labels by their rare words; no clear gain was seen for others.
-    """
-    codes = evidence.labels.codes
-    taught = np.where(estimate_noise(first, codes).flagged, -1, codes)
-    predicted = _predict_all(evidence, listed, views, codes, folds, first.shape[1], taught=taught)
-    second = models.temper(models.mix(predicted, models.weigh(predicted, codes)), codes)
-    return models.temper(models.mix({"first": first, "second": second}, {"first": 0.5, "second": 0.5}), codes)
+        mixed = teach_again(mixed, codes, folds, predict)
+    return mixed, describe_mixture(weights)
 
 
 def _predict_all(
@@ -119,35 +157,29 @@ def _predict_all(
     folds: Any,
     size: int,
     *,
-    taught: Any = None,
+    tempered: bool = True,
 ) -> dict[str, Floats]:
     found = {}
     for c in listed:
         tick = _count(evidence, c.name, folds)
-        raw = models.predict_out_of_sample(
-            c.make, views[c.view], codes if taught is None else taught, folds, size, tick, most=c.most
-        )
-        found[c.name] = models.temper(raw, codes)
+        raw = models.predict_out_of_sample(c.make, views[c.view], codes, folds, size, tick, most=c.most)
+        found[c.name] = models.temper(raw, codes) if tempered else raw
     return found
 
 
-def _view(evidence: Evidence, listed: list[Candidate], rows: Any = None) -> dict[View, Any]:
-    """Show the features as the models want to see them, those of all rows or of some."""
+def _view(evidence: Evidence, listed: list[Candidate]) -> dict[View, Any]:
+    """Show the features as the models want to see them."""
     made: dict[View, Any] = {}
     for view in dict.fromkeys(c.view for c in listed):
-        if view == "embedded":
-            made[view] = _embed(evidence, rows)
-            continue
-        whole = {"all": "features", "text": "texts", "dense": "dense"}[view]
-        made[view] = getattr(evidence, whole) if rows is None else getattr(evidence, whole)[rows]
+        whole = {"all": "features", "text": "texts", "dense": "dense"}
+        made[view] = _embed(evidence) if view == "embedded" else getattr(evidence, whole[view])
     return made
 
 
-def _embed(evidence: Evidence, rows: Any = None) -> Floats:
+def _embed(evidence: Evidence) -> Floats:
     """Embed the text columns, about the origin."""
-    frame = evidence.table.frame[[name for name, role in evidence.roles.items() if role == "text"]]
-    frame = frame if rows is None else frame.iloc[rows]
-    parts = [embeddings.embed_texts([text or "" for text in canonicals(frame[name])]) for name in frame.columns]
+    names = [name for name, role in evidence.roles.items() if role == "text"]
+    parts = [embeddings.embed_texts([text or "" for text in canonicals(evidence.table.frame[n])]) for n in names]
     found = np.hstack(parts)
     return np.asarray(found - found.mean(axis=0))
 

@@ -14,7 +14,8 @@ Slip = tuple[Floats, Floats]
 
 FREEDOM = 4  # usual residuals are taken to follow Student's t with this many degrees of freedom
 SHARES = (0.5, 0.75, 0.9)  # the share of the smaller sizes that the scale is fitted to: the first that is not all zero
-ROUNDING = 1e-12  # of the largest size: what is smaller is zero
+ROUNDING = 1e-12  # of a large size that is none of a few wild ones: what is smaller is zero
+LARGE = 0.9  # the share of the sizes that are smaller than it
 TAILS = (2.0, 3.0, 5.0, 10.0, 30.0)  # degrees of freedom that are tried
 STEPS = 60
 BROAD = 2.0  # wrong labels spread this many times as far as all labels
@@ -224,7 +225,9 @@ def tame(values: Floats) -> Floats:
 def _measure(values: Floats) -> Floats:
     """Return the distances from the median; what is only a rounding error is zero."""
     size = np.abs(values - np.median(values))
-    return np.where(size <= ROUNDING * size.max(initial=0.0), 0.0, size)
+    seen = size[size > 0]
+    large = float(np.quantile(seen, LARGE)) if len(seen) else 0.0
+    return np.where(size <= ROUNDING * large, 0.0, size)
 
 
 def _scale_of(size: Floats) -> float:

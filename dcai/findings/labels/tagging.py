@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcai.findings.labels import models
+from dcai.findings.wording import describe_mixture
 
 if TYPE_CHECKING:
     from dcai.findings.evidence import Evidence
@@ -48,8 +49,7 @@ def predict_tags(evidence: Evidence) -> tuple[Floats, str]:
     first = models.temper(models.mix(predicted, models.weigh(predicted, codes)), codes)
     predicted = {"words and shapes": first, "tags around": _learn_from_neighbours(sentences, first, folds)}
     weights = models.weigh(predicted, codes)
-    named = ", ".join(f"{name} {w:.0%}" for name, w in sorted(weights.items(), key=lambda x: -x[1]) if w > 0)
-    return models.temper(models.mix(predicted, weights), codes), f"mixture of {named}"
+    return models.temper(models.mix(predicted, weights), codes), describe_mixture(weights)
 
 
 def _make_folds(evidence: Evidence) -> Rows:

@@ -11,13 +11,17 @@ import pandas as pd
 
 from dcai.base.errors import InputError, shorten
 from dcai.base.fingerprints import plain
+from dcai.base.kinds import kind_of
 from dcai.base.parts import SPACE, list_of, read_list, read_parts
 from dcai.base.records import Scalar
-from dcai.base.table import Table, kind_of
-from dcai.findings.evidence import FEW_NUMBERS, ROWS_A_CLASS, Task, infer_task
+from dcai.base.table import Table
+from dcai.findings.evidence import Task
 
 Counts = npt.NDArray[np.intp]
 
+FEW_NUMBERS = 20  # that many distinct numbers are classes,
+MANY_NUMBERS = 200  # or this many whole ones, if each
+ROWS_A_CLASS = 10  # has this many rows
 SEPARATORS = ("|", ";", ",")
 SAMPLE = 5000  # the rows that an inference looks at
 MATCHING = 0.95  # of the rows must have as many tags as tokens, for a label to be taken for tags
@@ -193,3 +197,25 @@ def _separates(cells: list[Scalar], separator: str) -> bool:
     # Commas stand inside of names, too: then the combinations must be many more than the parts.
     times = 2 if separator == "," else 1
     return times * len(homes) < len(distinct) and sum(homes[part] > 1 for part in inside) >= REUSED * len(inside)
+
+
+def infer_task(column: pd.Series[Any]) -> Task:
+    """Say whether a label is a class or a number.
+
+    Text, booleans and categories are classes. Numbers are, when there are few of them, or when they are whole and
+    each has several rows.
+    """
+    if pd.api.types.is_complex_dtype(column.dtype):
+        return "classification"
+    if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+        cells = column.dropna()
+        if column.dtype != object or not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in cells):
+            return "classification"
+    values = pd.to_numeric(column.dropna())
+    distinct = values.nunique()
+    whole = bool((values.astype("float64") % 1 == 0).all())
+    if distinct <= FEW_NUMBERS and (whole or distinct * ROWS_A_CLASS <= len(values)):
+        return "classification"
+    if whole and distinct <= MANY_NUMBERS and distinct * ROWS_A_CLASS <= len(values):
+        return "classification"
+    return "regression"

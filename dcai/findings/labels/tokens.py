@@ -17,6 +17,7 @@ from dcai.base.parts import SPACE, read_parts
 from dcai.base.records import Scalar
 from dcai.findings.labels.classes import Labels
 from dcai.findings.labels.noise import Noise, estimate_noise
+from dcai.findings.wording import count
 
 if TYPE_CHECKING:
     from dcai.findings.evidence import Evidence
@@ -101,7 +102,7 @@ def read_sentences(evidence: Evidence) -> Sentences:
         shown = sorted((int(evidence.positions[i]), len(words[i]), len(tags[i] or [])) for i in wrong)[:NAMED]
         named = ", ".join(f"row {row} ({w} tokens, {t} tags)" for row, w, t in shown)
         raise InputError(
-            f"{len(wrong)} rows have not as many tags in {table.label!r} as tokens in {reading.tokens!r}: {named}"
+            f"{count(len(wrong), 'row', ('has', 'have'))} not as many tags in {table.label!r} as tokens in {reading.tokens!r}: {named}"
             f"{', ...' if len(wrong) > NAMED else ''}. Correct or drop them; text is split at white space."
         )
     sizes = np.array([len(w) for w in words], dtype=np.intp)

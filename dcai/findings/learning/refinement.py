@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import replace
+from os import PathLike
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dcai.base.fingerprints import canonical, plain
+from dcai.base.errors import InputError, shorten
+from dcai.base.fingerprints import plain
 from dcai.base.parts import SPACE, replace_parts
 from dcai.base.records import Decisions
 from dcai.findings.labels.part_findings import settle_tags
@@ -30,7 +32,7 @@ from dcai.findings.learning.lessons import (
 from dcai.findings.learning.verdicts import CHANGES, cover, leave_open, split_cells
 from dcai.findings.learning.witnesses import Model, Witnesses
 from dcai.findings.progress import Progress, tell_progress
-from dcai.findings.report import Audit, ErrorEstimate
+from dcai.findings.report import Audit
 from dcai.findings.wording import count
 
 Floats = npt.NDArray[np.float64]
@@ -121,6 +123,7 @@ def refine(audit: Audit, log: Decisions, progress: bool | Progress | None) -> Au
     """Train anew with the reviewed labels, learn from verdicts about cells, and leave out what was found right."""
     from dcai.findings.running import rank_findings
 
+    _check_log(log)
     start = time.perf_counter()
     told = log.settled(audit.table.frame, audit.label)
     if not len(told):
@@ -145,7 +148,25 @@ def refine(audit: Audit, log: Decisions, progress: bool | Progress | None) -> Au
     learnt = replace(fresh, findings=findings, checks=checks, reviewed=reviewed)
     if audit.task == "token":
         return settle_tags(learnt, settled)
-    return _settle_labels(learnt, settled) if audit.label is not None else learnt
+    if audit.label is None:
+        return learnt
+    from dcai.findings.learning.reviewed import settle_labels
+
+    learnt = settle_labels(learnt, base, settled)
+    return replace(learnt, checks=_count_findings(learnt))
+
+
+def _check_log(log: Any) -> None:
+    """Refuse what is no log; above all the path of one."""
+    if isinstance(log, (str, PathLike)):
+        path = shorten(repr(str(log)), 120)
+        raise InputError(
+            f"The 'log' parameter of Audit.refine is a path. Read the log first: dcai.CorrectionLog.read({path})."
+        )
+    if not hasattr(log, "settled"):
+        raise InputError.wrong_value(
+            "log", "Audit.refine", "a correction log, as dcai.CorrectionLog.read(path) gives it", log
+        )
 
 
 def _take_cells(audit: Audit) -> Cells:
@@ -160,6 +181,11 @@ def _is_about_cells(audit: Audit, lessons: Lessons | None) -> npt.NDArray[np.boo
     names = [] if lessons is None else lessons.model.witnesses.cells.names
     about = audit.findings["column"].isin(list(names)) & (audit.findings["row"] >= 0)
     return about.to_numpy(dtype=np.bool_)
+
+
+def _count_findings(audit: Audit) -> pd.DataFrame:
+    counts = audit.findings["detector"].value_counts()
+    return audit.checks.assign(findings=[int(counts.get(d, 0)) for d in audit.checks["detector"]])
 
 
 def _account(
@@ -249,61 +275,3 @@ def _list_kinds(findings: pd.DataFrame) -> list[tuple[int, str | None, str]]:
         (int(row), column if isinstance(column, str) else None, kind_of_finding(detector, reason))
         for row, column, detector, reason in zip(*(findings[c] for c in columns), strict=True)
     ]
-
-
-def _settle_labels(audit: Audit, settled: pd.DataFrame) -> Audit:
-    """Set the doubt of reviewed labels to 0 or 1, and shift all others by what the review showed."""
-    assert audit.label is not None
-    wrong, right = split_cells(audit.table, settled)
-    given = audit.table.frame[audit.label]
-    # An empty label that was filled in says nothing about the labels that were given.
-    cells = [(r, c) for r, c in wrong | right if c == audit.label and (canonical(given.iloc[r]) or "").strip()]
-    scores = audit.scores.copy()
-    doubt = scores["labels"].to_numpy(dtype=np.float64).copy()
-    rows = np.array(sorted(r for r, _ in cells), dtype=np.intp)
-    truth = np.array([float((int(r), audit.label) in wrong) for r in rows])
-    changed = settled[(settled["column"] == audit.label) & settled["verdict"].isin(CHANGES)]
-    for row, value in zip(changed["row"], changed["value"], strict=True):
-        # A "correction" to the given value says that it was right.
-        if canonical(given.iloc[int(row)]) == canonical(value):
-            truth[rows == int(row)] = 0.0
-    shift = _fit_shift(doubt[rows], truth)
-    # The verdicts speak for rows as doubtful as theirs, not for the many that nobody had reason to look at.
-    like = doubt >= (np.nanmin(doubt[rows]) if len(rows) and not np.isnan(doubt[rows]).all() else np.inf)
-    moved = np.where(like, _shifted(doubt, shift), doubt)
-    moved[rows] = truth
-    scores["labels"] = moved.astype(np.float32)
-    found = audit.findings.copy()
-    own = (found["detector"] == "labels").to_numpy(dtype=bool)
-    found.loc[own, "doubt"] = moved[found.loc[own, "row"].to_numpy(dtype=np.intp)]
-    from dcai.findings.running import rank_findings
-
-    return replace(audit, findings=rank_findings(found), scores=scores, expected_errors=_recount(audit, moved, rows))
-
-
-def _fit_shift(doubt: Floats, truth: Floats) -> float:
-    """Find the shift of the log-odds that fits the verdicts, held near zero while there are few."""
-    known = ~np.isnan(doubt)
-    if not known.any():
-        return 0.0
-    tried = np.linspace(-4, 4, 161)
-    fit = [
-        float((truth[known] * np.log(p) + (1 - truth[known]) * np.log(1 - p)).sum()) - shift**2 / 2
-        for shift in tried
-        for p in [np.clip(_shifted(doubt[known], shift), 1e-6, 1 - 1e-6)]
-    ]
-    return float(tried[int(np.argmax(fit))])
-
-
-def _shifted(doubt: Floats, shift: float) -> Floats:
-    odds = np.clip(doubt, 1e-9, 1 - 1e-9)
-    return np.asarray(1 / (1 + (1 - odds) / odds * np.exp(-shift)))
-
-
-def _recount(audit: Audit, doubt: Floats, rows: npt.NDArray[np.intp]) -> ErrorEstimate | None:
-    before = audit.expected_errors
-    if before is None:
-        return None
-    found = float(doubt[rows].sum())
-    estimate = float(np.nansum(doubt))
-    return ErrorEstimate(estimate, max(found, min(before.low, estimate)), max(found, estimate, before.high))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dcai.base.errors import shorten
 from dcai.base.table import Table
 from dcai.findings.rules.operands import (
     Marks,
@@ -246,9 +247,25 @@ def _test(value: Value, pattern: Value, make: Callable[[str], Callable[[str], An
 def _match(pattern: str) -> Callable[[str], Any]:
     try:
         compiled = re.compile(pattern)
-    except re.error as error:
-        raise Unfit(f"{pattern!r} is no regular expression ({error})") from error
+        slow = _repeats_repeats(re._parser.parse(pattern))  # type: ignore[attr-defined]  # noqa: SLF001 (no public parser)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Unfit(f"{shorten(pattern)!r} is no regular expression that can be used ({error})") from error
+    if slow:
+        raise Unfit(
+            f"{shorten(pattern)!r} repeats a repetition without end, which may take forever; write it with one of them"
+        )
     return lambda text: compiled.fullmatch(text) is not None
+
+
+def _repeats_repeats(parsed: Any, *, inside: bool = False) -> bool:
+    """Say whether a repetition without end stands in another one: matching may then take exponential time."""
+    if isinstance(parsed, (list, tuple)) or hasattr(parsed, "data"):
+        items = list(parsed)
+        if len(items) == 2 and str(items[0]) in ("MAX_REPEAT", "MIN_REPEAT"):  # noqa: PLR2004 (name and arguments)
+            endless = items[1][1] >= re._constants.MAXREPEAT  # type: ignore[attr-defined]  # noqa: SLF001 (no public parser)
+            return (inside and endless) or _repeats_repeats(items[1][2], inside=inside or endless)
+        return any(_repeats_repeats(item, inside=inside) for item in items)
+    return False
 
 
 def _contains(value: Value, part: Value) -> Value:

@@ -11,6 +11,7 @@ broken: ``not missing(age)`` is how to demand a value.
 from __future__ import annotations
 
 import ast
+import math
 import re
 import unicodedata
 import warnings
@@ -183,10 +184,19 @@ def _check(node: ast.AST, text: str, columns: Mapping[str, str], table: Table, d
         )
     elif isinstance(node, ast.Constant) and not isinstance(node.value, (bool, int, float, str, type(None))):
         raise InputError(f"{_name(text)} holds {shorten(repr(node.value))}, which is neither a number nor a text.")
+    elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not _is_float(node.value):
+        raise InputError(f"{_name(text)} holds a number that is too large: {shorten(repr(node.value), 40)}.")
     elif not isinstance(node, _NODES):
         raise InputError(f"{_name(text)} holds {_kind(node)}, which rules do not know. {_EXAMPLES}")
     for part in _parts(node):
         _check(part, text, columns, table, depth + 1)
+
+
+def _is_float(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def _parts(node: ast.AST) -> list[ast.AST]:
@@ -223,6 +233,8 @@ def _check_compare(node: ast.Compare, text: str) -> None:
                 f"{_name(text)} compares with None, or asks what something is. Write 'x is None' or 'x is not None'."
             )
         listed = isinstance(right, _LISTS)
+        if listed and right is not node.comparators[-1]:
+            raise InputError(f"{_name(text)} compares with a list. Write 'x in [...]', and join conditions by 'and'.")
         if listed and not isinstance(operator, (ast.In, ast.NotIn)):
             raise InputError(f"{_name(text)} compares with a list. Write 'x in [...]'.")
         if listed and not all(isinstance(part, ast.Constant) or _is_negative(part) for part in right.elts):  # type: ignore[attr-defined]  # a list has them

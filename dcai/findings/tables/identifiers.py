@@ -180,31 +180,38 @@ def _always(_: str) -> bool:
 
 # Numbers that are part of a longer one are none of these.
 _B, _E = r"(?<![\w.+-])", r"(?![\w-]|\.\d)"
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern whose digits and letters are ASCII: the checks count with no others."""
+    return re.compile(pattern, re.ASCII)
+
+
 IDENTIFIERS = (
     Identifier(
         "an e-mail address",
         "e-mail addresses",
-        re.compile(
+        _compile(
             r"(?<![\w.+-])[A-Za-z0-9_.+-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}\b"
         ),
         _always,
         0.0,
     ),
-    Identifier("an IBAN", "IBANs", re.compile(_B + r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}" + _E), is_iban, 0.0),
+    Identifier("an IBAN", "IBANs", _compile(_B + r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}" + _E), is_iban, 0.0),
     Identifier(
-        "a payment card number", "payment card numbers", re.compile(_B + r"\d(?:[ -]?\d){12,18}" + _E), is_card, 0.05
+        "a payment card number", "payment card numbers", _compile(_B + r"\d(?:[ -]?\d){12,18}" + _E), is_card, 0.05
     ),
     Identifier(
         "a telephone number",
         "telephone numbers",
-        re.compile(r"(?<![\w.+])\+[1-9]\d{0,2}(?:[ ./-]?\(?\d{1,5}\)?){2,6}(?!\d)"),
+        _compile(r"(?<![\w.+])\+[1-9]\d{0,2}(?:[ ./-]?\(?\d{1,5}\)?){2,6}(?!\d)"),
         is_phone,
         0.0,
     ),
     Identifier(
         "a telephone number",
         "telephone numbers",
-        re.compile(r"(?<![\w.+-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-])"),
+        _compile(r"(?<![\w.+-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-])"),
         _always,
         0.0,
         alone=True,
@@ -212,7 +219,7 @@ IDENTIFIERS = (
     Identifier(
         "an IP address",
         "IP addresses",
-        re.compile(_B + r"(?:\d{1,3}\.){3}\d{1,3}" + _E),
+        _compile(_B + r"(?:\d{1,3}\.){3}\d{1,3}" + _E),
         is_public_address,
         0.0,
         alone=True,
@@ -220,7 +227,7 @@ IDENTIFIERS = (
     Identifier(
         "an IP address",
         "IP addresses",
-        re.compile(r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){2,7}:?[0-9a-fA-F]{1,4}(?:::?[0-9a-fA-F]{1,4})*(?![\w:])"),
+        _compile(r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){2,7}:?[0-9a-fA-F]{1,4}(?:::?[0-9a-fA-F]{1,4})*(?![\w:])"),
         is_public_address,
         0.0,
         alone=True,
@@ -228,18 +235,18 @@ IDENTIFIERS = (
     Identifier(
         "a US social security number",
         "US social security numbers",
-        re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"),
+        _compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"),
         is_ssn,
         0.9,
         alone=True,
     ),
     Identifier(
-        "a German tax number", "German tax numbers", re.compile(_B + r"\d{11}" + _E), is_tax_number, 0.01, alone=True
+        "a German tax number", "German tax numbers", _compile(_B + r"\d{11}" + _E), is_tax_number, 0.01, alone=True
     ),
     Identifier(
         "a Spanish identity number",
         "Spanish identity numbers",
-        re.compile(_B + r"[XYZ\d]\d{7}-?[A-Z]" + _E),
+        _compile(_B + r"[XYZ\d]\d{7}-?[A-Z]" + _E),
         is_dni,
         1 / 23,
         alone=True,
@@ -247,16 +254,16 @@ IDENTIFIERS = (
     Identifier(
         "a Brazilian CPF",
         "Brazilian CPFs",
-        re.compile(_B + r"\d{3}\.?\d{3}\.?\d{3}-?\d{2}" + _E),
+        _compile(_B + r"\d{3}\.?\d{3}\.?\d{3}-?\d{2}" + _E),
         is_cpf,
         0.01,
         alone=True,
     ),
-    Identifier("a Polish PESEL", "Polish PESELs", re.compile(_B + r"\d{11}" + _E), is_pesel, 0.1, alone=True),
+    Identifier("a Polish PESEL", "Polish PESELs", _compile(_B + r"\d{11}" + _E), is_pesel, 0.1, alone=True),
     Identifier(
         "a French social security number",
         "French social security numbers",
-        re.compile(_B + r"[12] ?\d{2} ?[01]\d ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}" + _E),
+        _compile(_B + r"[12] ?\d{2} ?[01]\d ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}" + _E),
         is_nir,
         1 / 97,
         alone=True,
@@ -264,10 +271,10 @@ IDENTIFIERS = (
     Identifier(
         "an Italian codice fiscale",
         "Italian codici fiscali",
-        re.compile(_B + r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]" + _E),
+        _compile(_B + r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]" + _E),
         is_fiscal_code,
         1 / 26,
         alone=True,
     ),
-    Identifier("a Dutch BSN", "Dutch BSNs", re.compile(_B + r"\d{9}" + _E), is_bsn, 1 / 11, alone=True),
+    Identifier("a Dutch BSN", "Dutch BSNs", _compile(_B + r"\d{9}" + _E), is_bsn, 1 / 11, alone=True),
 )

@@ -14,14 +14,18 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from dcai.base.errors import shorten
+from dcai.base.pictures import is_picture_file, names_pictures
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+    from dcai.base.table import Table
+
 MOST_PIXELS = 50_000_000
-MOST_BYTES = 100_000_000
 LOOKED_AT = 256  # larger pictures are measured at this size
 BLUR_SIDE = 64
+THUMBNAIL = 192
 HASH_SIDE = 8
 _PERCENT = 0.01
 _FLAT = 0.18  # of few grey values
@@ -92,15 +96,31 @@ def open_picture(cell: object) -> Image | None:
         return None
 
 
-def is_picture_file(text: str) -> bool:
-    """Say whether a text is the path of a regular file with the ending of a picture."""
-    if not text.lower().endswith(SUFFIXES) or "\x00" in text:
-        return False
-    path = Path(text)
-    try:
-        return path.is_file() and path.stat().st_size <= MOST_BYTES
-    except OSError:  # a text too long for a name, or not ours to look at
-        return False
+def say_lost(table: Table) -> list[str]:
+    """Name the columns that name pictures of which no file is there, so that only their names could be read."""
+    lost = [
+        name
+        for name, kind in table.kinds.items()
+        if kind in ("text", "category")
+        and names_pictures([v for v in table.frame[name].dropna().unique() if isinstance(v, str)])
+    ]
+    return [
+        f"the column {shorten(repr(name), 60)} names pictures that are not there (looked for in {shorten(repr(str(Path.cwd())), 200)}); read as text"
+        for name in lost
+    ]
+
+
+def to_thumbnail(cell: object, side: int = THUMBNAIL) -> str | None:
+    """Write a picture as a small data address that a browser shows; None where it cannot be read."""
+    import base64
+
+    picture = open_picture(cell)
+    if picture is None:
+        return None
+    picture.thumbnail((side, side))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def _flatten(picture: Image) -> Image:

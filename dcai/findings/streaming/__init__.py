@@ -1,0 +1,1 @@
+"""Audits of Parquet data that outgrows memory: read in passes, judged in batches."""
