@@ -10,6 +10,7 @@ as possible are done already. Rows that agree in everything are interchangeable,
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,8 +26,8 @@ from dcai.base.parts import part_of
 from dcai.base.records import Correction, Scalar
 from dcai.corrections.standing import find_standing
 
-# Up to this many edits of one row every subset of them may have been applied; beyond it only the first ones in time.
-SUBSET_LIMIT = 5
+# Up to this many combinations of one row's written values are all tried; beyond it only those that stood at some time.
+STATE_LIMIT = 64
 LABEL_DIGITS = 8
 # The entry of a line's `why` that holds the fingerprint which the row had when the decision was taken, where earlier
 # corrections had changed it: among itself and those rows of its state that no line had named by then.
@@ -182,10 +183,10 @@ class Finder:
         # A part's new value says nothing of the hash of its cell; rows whose label differs are candidates anyway.
         edits = [c for c in lines if c.verdict in ("edit", "relabel") and c.column in inside and c.part is None]
         states: dict[State, int] = {}
-        for chosen in _subsets(edits):
+        for chosen in _combine(edits, lines):
             lanes, label = from_hex(slot.base), slot.label
-            for column, line in {str(c.column): c for c in chosen}.items():
-                new = hash_cell(column, canonical(line.value))
+            for line in chosen:
+                column, new = str(line.column), hash_cell(str(line.column), canonical(line.value))
                 if column == self.columns.label:
                     label = to_hex(new)[:LABEL_DIGITS]
                 else:
@@ -329,9 +330,14 @@ def parse_slot(text: str, row_text: str) -> Slot:
         ) from error
 
 
-def _subsets(edits: list[Correction]) -> Iterator[tuple[Correction, ...]]:
-    if len(edits) <= SUBSET_LIMIT:
-        for size in range(len(edits) + 1):
-            yield from itertools.combinations(edits, size)
-    else:
-        yield from (tuple(edits[:size]) for size in range(len(edits) + 1))
+def _combine(edits: list[Correction], lines: list[Correction]) -> list[list[Correction]]:
+    """Return the sets of edits, one for each cell at most, that may have been applied to a row."""
+    options: dict[str, dict[str | None, Correction]] = defaultdict(dict)
+    for line in edits:
+        options[str(line.column)][canonical(line.value)] = line
+    if math.prod(len(values) + 1 for values in options.values()) <= STATE_LIMIT:
+        choices = itertools.product(*([None, *values.values()] for values in options.values()))
+        return [[line for line in chosen if line is not None] for chosen in choices]
+    wanted = {line.id for line in edits}
+    stood = [find_standing(lines[:count]) for count in range(len(lines) + 1)]
+    return [list({line.column: line for line in then if line.id in wanted}.values()) for then in stood]

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dcai.base.errors import StaleError
 from dcai.base.fingerprints import canonical
 from dcai.corrections.log import CorrectionLog
 from dcai.corrections.session import Review
@@ -169,11 +167,6 @@ def test_the_order_of_lines_does_not_matter(frame: pd.DataFrame, chosen: list[An
         pd.testing.assert_frame_equal(CorrectionLog.read(shuffled).apply(frame), review.log.apply(frame))
 
 
-@pytest.mark.xfail(
-    raises=StaleError,
-    strict=True,
-    reason="a known bug: the edit that was confirmed four times on clean data is called absent",
-)
 def test_an_edit_confirmed_on_clean_data_beside_a_cell_that_was_kept_again_still_applies() -> None:
     frame = pd.DataFrame([("2", "a", "cat")], columns=["p", "q", "y"])
     first = [(0, "edit", "p", "1", "cat"), (0, "edit", "q", "1", "cat"), (0, "keep cell", "p", "1", "cat")]
