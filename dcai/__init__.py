@@ -5,7 +5,9 @@ The code reads in the order of the data's way:
 1. `dcai.base`: errors, records, tables and fingerprints, files, git. It knows nothing of data-centric AI.
 2. `dcai.findings`: `audit` asks detectors what is wrong and accounts for each of them.
 3. `dcai.corrections`: `Review` turns findings into decisions, `CorrectionLog` keeps and applies them.
-4. `dcai.experiments`: `compare` proves on held-out rows whether the corrections helped; `plant` makes known errors.
+4. `dcai.experiments`: `compare` proves on held-out rows whether the corrections helped, `curve` what more rows and
+   reviews are worth; `drift` names what changed, `slices` where a model fails, `scorecard` and `profile` tell the state
+   of the data; `plant` makes known errors.
 5. `dcai.pipelines`: `promote` makes a pipeline of a notebook, `run` executes it and tells the truth, `history` remembers.
 6. `dcai.shells`: the command line, the JupyterLab server extension and the review widget; thin.
 """
@@ -19,12 +21,31 @@ if TYPE_CHECKING:
     from dcai.base.errors import DcaiError
     from dcai.corrections.log import CorrectionLog
     from dcai.corrections.session import Review
-    from dcai.experiments.comparison import Comparison, compare
+    from dcai.experiments.comparison import compare
+    from dcai.experiments.curves import Curve
+    from dcai.experiments.dictionaries import Profile, profile
+    from dcai.experiments.drifts import Drift
+    from dcai.experiments.gatherings import ComparisonSet
+    from dcai.experiments.learning import curve
+    from dcai.experiments.outcomes import Comparison
+    from dcai.experiments.partitions import slices
     from dcai.experiments.planting import plant
+    from dcai.experiments.scorecards import Scorecard, scorecard
+    from dcai.experiments.segments import Slices
+    from dcai.experiments.shifts import drift
     from dcai.findings.report import Audit, audit
+    from dcai.pipelines.differences import diff
+    from dcai.pipelines.lineage import impact, trace
+    from dcai.pipelines.lineage_graph import Lineage
     from dcai.pipelines.notebook import artifact, record, stop
     from dcai.pipelines.pipeline import Pipeline, promote
+    from dcai.pipelines.pool import KernelPool
+    from dcai.pipelines.reproduction import reproduce
     from dcai.pipelines.runs import History, Run, history, run
+    from dcai.pipelines.sweeping import sweep
+    from dcai.pipelines.sweeps import Sweep
+    from dcai.pipelines.tags import go_back, tag
+    from dcai.pipelines.triggers import due
     from dcai.shells.widget import review
 
 __version__ = "0.1.0"
@@ -36,42 +57,86 @@ _HOMES = {
     "audit": "dcai.findings.report",
     "CorrectionLog": "dcai.corrections.log",
     "Review": "dcai.corrections.session",
-    "Comparison": "dcai.experiments.comparison",
+    "Comparison": "dcai.experiments.outcomes",
+    "ComparisonSet": "dcai.experiments.gatherings",
+    "Curve": "dcai.experiments.curves",
     "compare": "dcai.experiments.comparison",
+    "curve": "dcai.experiments.learning",
+    "Drift": "dcai.experiments.drifts",
+    "Profile": "dcai.experiments.dictionaries",
+    "Scorecard": "dcai.experiments.scorecards",
+    "Slices": "dcai.experiments.segments",
+    "drift": "dcai.experiments.shifts",
     "plant": "dcai.experiments.planting",
+    "profile": "dcai.experiments.dictionaries",
+    "scorecard": "dcai.experiments.scorecards",
+    "slices": "dcai.experiments.partitions",
     "Pipeline": "dcai.pipelines.pipeline",
     "promote": "dcai.pipelines.pipeline",
     "History": "dcai.pipelines.runs",
+    "KernelPool": "dcai.pipelines.pool",
+    "Lineage": "dcai.pipelines.lineage_graph",
     "Run": "dcai.pipelines.runs",
     "artifact": "dcai.pipelines.notebook",
+    "diff": "dcai.pipelines.differences",
+    "due": "dcai.pipelines.triggers",
+    "go_back": "dcai.pipelines.tags",
     "history": "dcai.pipelines.runs",
+    "impact": "dcai.pipelines.lineage",
     "record": "dcai.pipelines.notebook",
+    "reproduce": "dcai.pipelines.reproduction",
     "run": "dcai.pipelines.runs",
     "stop": "dcai.pipelines.notebook",
+    "Sweep": "dcai.pipelines.sweeps",
+    "sweep": "dcai.pipelines.sweeping",
+    "tag": "dcai.pipelines.tags",
+    "trace": "dcai.pipelines.lineage",
     "review": "dcai.shells.widget",
 }
 
 __all__ = [
     "Audit",
     "Comparison",
+    "ComparisonSet",
     "CorrectionLog",
+    "Curve",
     "DcaiError",
+    "Drift",
     "History",
+    "KernelPool",
+    "Lineage",
     "Pipeline",
+    "Profile",
     "Review",
     "Run",
+    "Scorecard",
+    "Slices",
+    "Sweep",
     "__version__",
     "artifact",
     "audit",
     "compare",
+    "curve",
     "detectors",
+    "diff",
+    "drift",
+    "due",
+    "go_back",
     "history",
+    "impact",
     "plant",
+    "profile",
     "promote",
     "record",
+    "reproduce",
     "review",
     "run",
+    "scorecard",
+    "slices",
     "stop",
+    "sweep",
+    "tag",
+    "trace",
 ]
 
 

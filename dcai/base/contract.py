@@ -14,7 +14,7 @@ import types
 import typing
 from typing import Any, Literal, TypeVar, Union
 
-from dcai.base import records
+from dcai.base import messages, records
 from dcai.base.errors import InputError, shorten
 
 R = TypeVar("R")
@@ -156,13 +156,13 @@ def _name(kind: Any) -> str:
 
 
 def to_typescript() -> str:
-    """Write the records as TypeScript interfaces, in their order in `records.py`."""
+    """Write the records as TypeScript interfaces, in their order in `records.py` and `messages.py`."""
     lines = [
-        "// Generated from dcai/base/records.py by `python -m dcai.base.contract`. Do not modify directly.",
+        "// Generated from dcai/base/records.py and messages.py by `python -m dcai.base.contract`. Do not modify directly.",
         "",
         "export type Scalar = string | number | boolean | null;",
     ]
-    for record in vars(records).values():
+    for record in {**vars(records), **vars(messages)}.values():
         if dataclasses.is_dataclass(record) and isinstance(record, type):
             lines += ["", *_interface(record)]
     return "\n".join(lines) + "\n"

@@ -81,6 +81,7 @@ _DAY = 10  # characters of a date without a time
 _FIFTEEN = 1e15  # below it a whole number has no more than fifteen digits
 _YEARS = np.datetime64("0001", "s"), np.datetime64("10000", "s")  # that Python's datetime knows
 _DOUBLE = 8  # bytes of the longest number that is not longer than a float
+_ALIKE = 2e-14  # of their size: numbers farther apart differ in their first fifteen digits
 _LONE = {int, float, bool}  # types of which one may stand among texts: no text equals one of their values
 _NO_HASH = bytes(16)
 _CHUNK = 10_000  # cells that are hashed at once: their texts stay in the processor's cache
@@ -207,9 +208,14 @@ def _date_text(value: dt.date) -> str:
 
 def canonicals(column: pd.Series[Any]) -> npt.NDArray[np.object_]:
     """Write the canonical text of every cell of a column, shape (n,), None where missing."""
+    codes, texts = distinct_canonicals(column)
+    return np.array([*texts, None], dtype=object)[codes]
+
+
+def distinct_canonicals(column: pd.Series[Any]) -> tuple[npt.NDArray[np.intp], list[str | None]]:
+    """Number the distinct cells of a column: the number of each, -1 for missing, and their canonical texts, maybe of several the same."""
     codes, distinct = _number_cells(column)
-    texts = np.array([*_write_cells(distinct), None], dtype=object)
-    return texts[codes]
+    return codes, _write_cells(distinct)
 
 
 def distinct_cells(column: pd.Series[Any]) -> tuple[npt.NDArray[np.intp], list[object]]:
@@ -219,6 +225,37 @@ def distinct_cells(column: pd.Series[Any]) -> tuple[npt.NDArray[np.intp], list[o
     """
     codes, distinct = _number_cells(column)
     return codes, distinct.tolist() if isinstance(distinct, np.ndarray) else list(distinct)
+
+
+def distinct_meanings(
+    column: pd.Series[Any],
+) -> tuple[npt.NDArray[np.intp], list[Any] | npt.NDArray[Any], npt.NDArray[np.intp]]:
+    """Number the distinct cells of a column, -1 for missing, and what each means: cells of one canonical text mean the same.
+
+    Numbers come as an array. Meanings are numbered in order of first occurrence, -1 for a blank cell.
+
+    Examples
+    --------
+    >>> distinct_meanings(pd.Series(["7", "x", "7.0", " ", None]))
+    (array([ 0,  1,  2,  3, -1]), ['7', 'x', '7.0', ' '], array([ 0,  1,  0, -1]))
+    """
+    codes, distinct = _number_cells(column)
+    if isinstance(distinct, np.ndarray) and _are_apart(distinct):
+        return codes, distinct, np.arange(len(distinct), dtype=np.intp)
+    texts = [None if text is None or not text.strip() else text for text in _write_cells(distinct)]
+    meanings = pd.factorize(np.array([*texts, None], dtype=object))[0][:-1]
+    return codes, distinct if isinstance(distinct, np.ndarray) else list(distinct), meanings
+
+
+def _are_apart(numbers: npt.NDArray[Any]) -> bool:
+    """Say whether no two of these numbers can be written alike with fifteen digits."""
+    if numbers.dtype.kind != "f":
+        return True  # whole numbers are written in full
+    ordered = np.sort(numbers.astype(np.float64))
+    if not np.isfinite(ordered).all():
+        return False
+    with np.errstate(over="ignore"):  # the distance of the largest numbers is infinite
+        return bool((np.diff(ordered) > _ALIKE * np.maximum(np.abs(ordered[1:]), np.abs(ordered[:-1]))).all())
 
 
 def _number_cells(column: pd.Series[Any]) -> tuple[npt.NDArray[np.intp], Cells]:

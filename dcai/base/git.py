@@ -23,6 +23,14 @@ _UNDER_WAY = {
 }
 # Variables that a hook or an alias inherits; they would point git at another repository than the named one.
 _REDIRECTING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR")
+# What git says when it refuses, and the way out of it.
+_WAYS_OUT = {
+    "sparse-checkout": "Files lie outside of the sparse checkout. Run `git sparse-checkout add {folders}` first.",
+    "index.lock": "Another git is at work. Wait for it, or remove that file if no git is running.",
+    "clean filter": "A filter that .gitattributes names does not work here. Install its program, or go on without a commit.",
+    "to sign": "Set up the key that signs, or run `git config commit.gpgSign false` if commits here need no signature.",
+    "beyond a symbolic link": "Replace the link by a folder, or go on without a commit.",
+}
 # What Python and Jupyter leave behind by merely working; it never changes what a notebook does.
 _DROPPINGS = frozenset({".ipynb_checkpoints", "__pycache__", ".virtual_documents"})
 
@@ -149,6 +157,30 @@ def require_ready(root: Path, paths: Sequence[str]) -> None:
         )
     if hidden := ignored(root, paths):
         raise GitError(f"An ignore rule keeps {shorten(repr(hidden[0]))} out of git. Change .gitignore first.")
+    if unseen := _unseen(root, paths):
+        flags = "--no-skip-worktree --no-assume-unchanged"
+        raise GitError(
+            f"git is told not to look at {shorten(repr(unseen[0]))}, so it would not commit it. "
+            f"Run `git update-index {flags} {unseen[0]}` first."
+        )
+
+
+def is_detached(root: Path) -> bool:
+    """Tell whether a commit would be on no branch.
+
+    Examples
+    --------
+    >>> is_detached(Path("."))  # doctest: +SKIP
+    False
+    """
+    return _git(root, "symbolic-ref", "--quiet", "HEAD", check=False).returncode == 1
+
+
+def _unseen(root: Path, paths: Sequence[str]) -> list[str]:
+    """Return those of the paths whose changes git is told to overlook."""
+    listed = _text(_git(root, "ls-files", "-v", "-z", "--", *paths).stdout).split("\0") if paths else []
+    # A small letter: assumed unchanged; S: skipped in the work tree.
+    return [line[2:] for line in listed if line and (line[0].islower() or line[0] == "S")]
 
 
 def commit_only(root: Path, paths: Sequence[str | Path], message: str) -> str | None:
@@ -196,6 +228,40 @@ def commit_only(root: Path, paths: Sequence[str | Path], message: str) -> str | 
     return head(root)
 
 
+def add_worktree(root: Path, folder: Path, commit: str) -> None:
+    """Check out a commit into a folder of its own, beside the work tree, without its hooks.
+
+    Examples
+    --------
+    >>> add_worktree(Path("."), Path("/tmp/earlier"), "3f786850")  # doctest: +SKIP
+    """
+    nothing = f"core.hooksPath={os.devnull}"
+    _git(root, "-c", nothing, "worktree", "add", "--quiet", "--force", "--detach", str(folder), commit)
+
+
+def remove_worktree(root: Path, folder: Path) -> None:
+    """Take a folder that `add_worktree` has made away, with what was changed in it.
+
+    Examples
+    --------
+    >>> remove_worktree(Path("."), Path("/tmp/earlier"))  # doctest: +SKIP
+    """
+    _git(root, "worktree", "remove", "--force", "--force", str(folder), check=False)
+    _git(root, "worktree", "prune", check=False)
+
+
+def read_git(root: Path, *arguments: str) -> bytes:
+    """Return what a reading command of git writes; nothing where it refuses, for example outside a repository.
+
+    Examples
+    --------
+    >>> read_git(Path("/"), "rev-parse", "--verify", "--quiet", "HEAD")
+    b''
+    """
+    done = _git(root, *arguments, check=False)
+    return done.stdout if done.returncode == 0 else b""
+
+
 def _inside(root: Path, path: str | Path) -> str:
     """Return a path as git names it: relative to the root, with forward slashes."""
     top, full = root.resolve(), (root / path).parent.resolve() / Path(path).name
@@ -227,8 +293,17 @@ def _git(
     except OSError as error:
         raise GitError(f"git could not be started ({error}). Install git, or go on without a commit.") from error
     if check and done.returncode:
-        raise GitError(f"git refused `git {arguments[0]}` in {root}: {_said(done)}")
+        raise GitError(f"git refused `git {arguments[0]}` in {root}: {_said(done)}{_way_out(done, arguments)}")
     return done
+
+
+def _way_out(done: subprocess.CompletedProcess[bytes], arguments: Sequence[str]) -> str:
+    """Return what to do about a refusal, where it is one that is known."""
+    said = _text(done.stderr)
+    paths = arguments[arguments.index("--") + 1 :] if "--" in arguments else ()
+    folders = " ".join(dict.fromkeys(path.rpartition("/")[0] or "." for path in paths))
+    ways = [way.format(folders=folders) for mark, way in _WAYS_OUT.items() if mark in said]
+    return f" {ways[0]}" if ways else ""
 
 
 def _said(done: subprocess.CompletedProcess[bytes]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +34,11 @@ def names_pictures(texts: Sequence[str]) -> bool:
     >>> names_pictures(["a/1.png", "a/2.JPG"]), names_pictures(["logo.png", "a word", "and another"])
     (True, False)
     """
-    filled = [text for text in texts if text.strip()]
     # A column of other texts is told by its first few: all of it is only read where these are names of pictures.
-    if not filled or not any(text.lower().endswith(SUFFIXES) for text in filled[:TRIED]):
+    first = islice((text for text in texts if text.strip()), TRIED)
+    if not any(text.lower().endswith(SUFFIXES) for text in first):
         return False
+    filled = [text for text in texts if text.strip()]
     return sum(text.lower().endswith(SUFFIXES) for text in filled) >= NAMED_SHARE * len(filled)
 
 

@@ -20,16 +20,8 @@ Verdict = Literal["keep", "relabel", "edit", "exclude", "ambiguous", "unsure", "
 Fit = Literal["fits", "applied", "stale", "absent", "disputed"]
 CheckStatus = Literal["ran", "skipped", "failed"]
 RunStatus = Literal[
-    "running",
-    "succeeded",
-    "failed",
-    "stopped",
-    "invalid",
-    "gate_failed",
-    "kernel_died",
-    "timed_out",
-    "interrupted",
-]
+    "running", "succeeded", "failed", "stopped", "invalid", "gate_failed", "kernel_died", "timed_out", "interrupted",
+]  # fmt: skip
 
 
 # ---------------------------------------------------------------- find
@@ -39,8 +31,7 @@ RunStatus = Literal[
 class Finding:
     """One finding as a person sees it: a row of `Audit.findings`, in plain scalars.
 
-    `doubt` and `confidence` are in 0..1; `row` and `peers` are row positions; `row` is -1 and `key` None for
-    a finding about a column, a group or the whole table.
+    `doubt` and `confidence` are in 0..1; of a finding about a column, a group or the table `row` is -1 and `key` None.
     """
 
     finding: str
@@ -74,7 +65,8 @@ class Correction:
 
     `given` is the value seen in the source data; `at` is RFC 3339 in UTC; `why` is an object. `row` is the hash of
     the source row, a colon, and the hash of the columns that it covers. The first line of a log that uses a set of
-    columns names them: `columns` (the label left out) and `label`.
+    columns names them: `columns` (the label left out) and `label`, and in `veiled` those of them of which only keyed
+    hashes are stored, each with the name of the key.
     """
 
     v: int
@@ -94,22 +86,35 @@ class Correction:
     resolves: list[str] | None = None
     columns: list[str] | None = None
     label: str | None = None
+    veiled: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Decision:
-    """An intent sent by the browser. Only Python makes a Correction of it.
+    """An intent sent by the browser, decided once for each `client_id`. Only Python makes a Correction of it.
 
-    `client_id` is unique for each decision of a session, so that sending it twice decides once.
+    The value of a `merge` is the spelling that stays, then those that become it.
     """
 
     seq: int
     client_id: str
     finding: str
-    verdict: Verdict | Literal["redo", "accept"]
+    verdict: Verdict | Literal["redo", "accept", "merge"]
     value: Scalar | list[Scalar] = None
     column: str | None = None
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Decisions a minute, wrong labels left (`low` to `high`), and how many of the `next` findings need a change; None is not known."""
+
+    pace: float | None
+    errors: float | None
+    low: float | None
+    high: float | None
+    next: int
+    worth: float | None
 
 
 @dataclass(frozen=True)
@@ -123,14 +128,12 @@ class Progress:
     can_undo: bool
     can_redo: bool
     saved_to: str
+    outlook: Outlook | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What Python answers to a Decision: the id of the correction on disk, or why there is none.
-
-    `decided` maps each finding that this answer settles (or, by an undo, unsettles) to its verdict or None.
-    """
+    """The id of the correction on disk, or why there is none; `decided` maps findings that it changed to verdict or None."""
 
     seq: int
     id: str | None = None
@@ -154,16 +157,113 @@ class QueueItem:
 
 
 @dataclass(frozen=True)
-class ClassChoice:
-    """A class that a label may take, its out-of-sample probability (None where there is none), its definition.
+class Filter:
+    """Which findings of the queue are shown, in which order; `column` and `pair` name a `Facet`, an empty field shows all."""
 
-    `given` says that the row's own set of classes holds it, where a label is a set.
+    detector: str = ""
+    column: str = ""
+    pair: str = ""
+    state: Literal["", "open", "decided"] = ""
+    text: str = ""
+    order: Literal["doubt", "row", "column", "kind"] = "doubt"
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One thing to filter by, as it is asked for and as people read it, and how many findings it has."""
+
+    name: str
+    title: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Facets:
+    """What a queue can be filtered by, the most frequent first; `pairs` are changes of the label's class."""
+
+    detectors: list[Facet]
+    columns: list[Facet]
+    pairs: list[Facet]
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """One spelling of a value in its column, and how many rows have it."""
+
+    value: Scalar
+    rows: int
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Spellings that seem to mean one value, the most frequent first; `keep` is the one that is suggested to stay."""
+
+    column: str
+    spellings: list[Spelling]
+    keep: Scalar
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How many numbers or dates of a column lie in equal steps from `low` (0) to `high` (1).
+
+    `at` is the place of the row's own value, `to` that of the suggested one; `share` of the column is smaller.
     """
+
+    low: str
+    high: str
+    counts: list[int]
+    at: float | None
+    to: float | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """The column around a doubted cell: its most frequent values, and how many rows have the given and suggested one."""
+
+    rows: int
+    empty: int
+    distinct: int
+    common: list[Spelling]
+    given: int
+    suggested: int | None
+
+
+@dataclass(frozen=True)
+class ClassChoice:
+    """A class that a label may take; `given` says that the row's own set of classes holds it, where a label is a set."""
 
     name: Scalar
     probability: float | None
     meaning: str = ""
     given: bool = False
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a class of the label means, with examples and borderline cases: an entry of `dcai.yaml`."""
+
+    name: Scalar
+    meaning: str = ""
+    examples: list[str] = field(default_factory=list)
+    borderline: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a review works under: the label's definitions and their version, the masked columns, what to know first.
+
+    `classes` are all of the label's; `agreement` says how far reviewers agree where several decided, if they did.
+    """
+
+    definitions: list[Definition]
+    version: str
+    masked: list[str]
+    blind: bool
+    remarks: list[str]
+    classes: list[Scalar] = field(default_factory=list)
+    agreement: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,6 +274,7 @@ class Cell:
     text: str
     kind: str
     cut: bool
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True)
@@ -222,21 +323,25 @@ class Card:
     label: Scalar = None
     several: bool = False
     sentence: Sentence | None = None
+    context: Context | None = None
 
 
 @dataclass(frozen=True)
 class Request:
-    """A question from the browser that changes nothing.
+    """A question from the browser that decides nothing; `dcai.shells.widget` answers each kind.
 
-    A page of the queue, one card, the card with the rows most like it, the next undecided finding from `start` on, or a
-    group's next draw.
+    Positions, such as `start`, count in the `view` that the reply to a filter named; 0 is the whole queue.
     """
 
     seq: int
-    ask: Literal["page", "card", "near", "next", "draw"]
+    ask: Literal["page", "card", "near", "next", "draw", "filter", "facets", "find", "cluster", "terms", "define"]
     start: int = 0
     count: int = 100
     finding: str = ""
+    view: int = 0
+    filter: Filter | None = None
+    text: str = ""
+    definition: Definition | None = None
 
 
 @dataclass(frozen=True)
@@ -250,6 +355,10 @@ class Reply:
     card: Card | None = None
     progress: Progress | None = None
     error: str | None = None
+    view: int | None = None
+    facets: Facets | None = None
+    cluster: Cluster | None = None
+    terms: Terms | None = None
 
 
 # ---------------------------------------------------------------- promote
@@ -302,7 +411,10 @@ class NotebookParameters:
 
 @dataclass(frozen=True)
 class Promotion:
-    """What `promote` did: the files that it wrote (relative to the root) and the commit, if one was made."""
+    """What `promote` did: the files that it wrote (relative to the root) and the commit, if one was made.
+
+    `diff` is what it changed; `undeclared` lists files that the check run used, by the field that should declare them.
+    """
 
     name: str
     folder: str
@@ -310,6 +422,8 @@ class Promotion:
     commit: str | None
     checked: bool
     notes: list[str]
+    diff: str = ""
+    undeclared: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -354,7 +468,12 @@ class Resources:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The truthful record of one run: `runs/<name>/<run>/run.json`."""
+    """The truthful record of one run: `runs/<name>/<run>/run.json`.
+
+    `code` are the files of its code. `resumed` is the run that this one went on from, `note` says what became of that.
+    `purpose` is "run", "smoke" (on a sample), "retry" or "reproduction" of the run, or of the "sweep" `origin`. `upstream` are the
+    last good runs ("pipeline/run") of the pipelines that its own one names.
+    """
 
     v: int
     run: str
@@ -379,14 +498,17 @@ class RunRecord:
     cells_done: int
     pid: int | None = None
     host: str | None = None
+    resumed: str | None = None
+    note: str | None = None
+    code: list[FileHash] = field(default_factory=list)
+    purpose: str = "run"
+    origin: str | None = None
+    upstream: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class PipelineSummary:
-    """One pipeline as the panel lists it. `parameters` is a JSON Schema object.
-
-    `problem` says why a pipeline cannot be read; the other fields hold what is known then.
-    """
+    """One pipeline as the panel lists it. `parameters` is a JSON Schema object, `problem` says why it cannot be read."""
 
     name: str
     folder: str
@@ -399,87 +521,10 @@ class PipelineSummary:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """A run under way or ended, as the panel polls it."""
+    """A run under way or ended, as the panel polls it; `seconds_left` is what earlier runs make expect."""
 
     record: RunRecord
     cell: int | None
     cell_source: str
     folder: str
-
-
-# ---------------------------------------------------------------- the JupyterLab panel
-
-
-@dataclass(frozen=True)
-class NotebookView:
-    """What the promote dialog asks the server for; `root` is relative to the folder that the server serves.
-
-    `git` tells whether the root is a git repository, so that the promotion can be committed.
-    """
-
-    root: str
-    git: bool
-    found: NotebookParameters
-
-
-@dataclass(frozen=True)
-class PromoteRequest:
-    """An order to promote a notebook; `notebook` is relative to the folder that the server serves."""
-
-    notebook: str
-    name: str
-    check: bool
-    commit: bool
-
-
-@dataclass(frozen=True)
-class PromoteProgress:
-    """A promotion under way (`promotion` is None) or done."""
-
-    job: str
-    seconds: float
-    root: str
-    promotion: Promotion | None = None
-
-
-@dataclass(frozen=True)
-class PipelineList:
-    """The pipelines of one root, as the panel lists them."""
-
-    root: str
-    git: bool
-    pipelines: list[PipelineSummary]
-
-
-@dataclass(frozen=True)
-class RunList:
-    """The latest runs of one pipeline, newest first, and how many there are in all."""
-
-    runs: list[RunRecord]
-    total: int
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """An order to run a pipeline; parameters that are left out keep their defaults."""
-
-    root: str
-    pipeline: str
-    parameters: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class RunName:
-    """Which run: of which pipeline, in which root. The answer to a RunRequest, and the order to cancel."""
-
-    root: str
-    pipeline: str
-    run: str
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What the server answers instead of a value: a sentence, and the parameter that it is about."""
-
-    error: str
-    field: str | None = None
+    seconds_left: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import tempfile
 import time
@@ -39,24 +40,31 @@ def write_atomic(path: str | Path, content: str | bytes) -> Path:
 
 
 def append_lines(path: str | Path, lines: list[str]) -> None:
-    """Append lines in one write and return when they are on disk.
+    """Append lines and return when they are on disk.
 
     When the write fails half way (a full disk), the file is cut back to what it was.
     """
     target = Path(path)
     made = not target.exists()
-    with target.open("ab") as stream:
-        start = stream.tell()
+    # Without a buffer: one that could not be emptied would be written again when the file is closed.
+    with target.open("ab", buffering=0) as stream:
+        start = stream.seek(0, os.SEEK_END)
         try:
-            stream.write("".join(f"{line}\n" for line in lines).encode("utf-8"))
-            stream.flush()
+            _write_all(stream, "".join(f"{line}\n" for line in lines).encode("utf-8"))
             os.fsync(stream.fileno())
         except OSError:
             with contextlib.suppress(OSError):
-                os.truncate(target, start)
+                stream.truncate(start)
             raise
     if made:
         _sync_folder(target.parent)
+
+
+def _write_all(stream: io.RawIOBase, data: bytes) -> None:
+    """Write bytes to the last one; the system may take some of them at a time."""
+    left = memoryview(data)
+    while left:
+        left = left[stream.write(left) or 0 :]
 
 
 @contextlib.contextmanager

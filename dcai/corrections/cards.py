@@ -7,16 +7,19 @@ from typing import Any
 
 import pandas as pd
 
-from dcai.base.fingerprints import plain
+from dcai.base.fingerprints import canonical, plain
 from dcai.base.records import Card, Cell, Correction, Finding, Group, QueueItem, Scalar, ShownRow
-from dcai.base.table import Table
+from dcai.base.table import StandIn, Table
+from dcai.corrections.contexts import Contexts
 from dcai.corrections.forms import LabelForm
+from dcai.corrections.media import show_picture, show_sound
 
 TEXT_LIMIT = 4000
 SHORT_LIMIT = 200
 PEER_LIMIT = 5
-_JPEG = b"\xff\xd8\xff"
-IMAGE_LIMIT = 200_000
+CLASS_LIMIT = 20
+# Columns whose spread is drawn beside the value; a row of very many is no card to read.
+SPREAD_LIMIT = 60
 
 
 def make_item(row: Any, decided: str | None, *, blind: bool) -> QueueItem:
@@ -53,19 +56,48 @@ def make_card(
     )
 
 
+def cut_classes(card: Card) -> Card:
+    """Leave the least probable of very many classes out of a card; the browser has the names of all of them from `Terms`."""
+    if card.several or len(card.classes) <= CLASS_LIMIT:
+        return card
+    marks = {canonical(v) for v in (card.finding.given, card.finding.suggested, card.label)}
+    rest = [c for c in card.classes[CLASS_LIMIT:] if canonical(c.name) in marks]
+    return replace(card, classes=[*card.classes[:CLASS_LIMIT], *rest])
+
+
 def add_nearest(card: Card, audit: Any) -> Card:
     """Put a row's twins with other labels, then the rows most like it, beside a card about its label that shows no others."""
-    background = getattr(audit, "background", None)  # an audit that was read from elsewhere has none
-    if background is None or card.peers or not card.classes or card.finding.part is not None:
+    context = getattr(audit, "context", None)  # an audit that was read from elsewhere has none
+    if context is None or card.peers or not card.classes or card.finding.part is not None:
         return card
     row = card.finding.row
     found = audit.findings[(audit.findings["row"] == row) & (audit.findings["detector"] == "conflicts")]
     how = {peer: "equal in all features" for _, twin in found.iterrows() for peer in _peers(twin)}
-    near = background.find_nearest(row, PEER_LIMIT)
+    near = context.find_nearest(row, PEER_LIMIT)
     for position, distance in zip(near["row"].tolist(), near["distance"].tolist(), strict=True):
         how.setdefault(int(position), f"{distance:.2g} away")
     shown = list(how)[:PEER_LIMIT]
     return replace(card, peers=[replace(show_row(audit.table, peer), how=how[peer]) for peer in shown])
+
+
+def add_context(card: Card, contexts: Contexts, *, full: bool) -> Card:
+    """Put beside the values of a card how their columns look; `full` counts the values of the doubted column too."""
+    found = card.finding
+    drawn = 0
+    cells = []
+    for cell in card.cells:
+        about = cell.column == found.column
+        spread = (
+            contexts.spread(found.row, cell.column, found.suggested if about else None)
+            if drawn < SPREAD_LIMIT or about
+            else None
+        )
+        drawn += spread is not None
+        cells.append(cell if spread is None else replace(cell, spread=spread))
+    # A value that was cut for display cannot be counted.
+    is_cell = full and not card.classes and len(str(found.given)) < TEXT_LIMIT
+    context = contexts.context(found.column, found.given, found.suggested) if is_cell else None
+    return replace(card, cells=cells, context=context)
 
 
 def make_finding(found: pd.Series[Any], *, hide: bool) -> Finding:
@@ -100,28 +132,26 @@ def show_cells(table: Table, row: int, limit: int) -> list[Cell]:
     for name in table.frame.columns:
         if name == table.label:
             continue
-        kind = table.kinds[str(name)]
-        text = _image(table.frame[name].iloc[row]) if kind == "image" else None
-        if text is None:
-            whole = table.cell(row, str(name))
-            text, kind = ("" if whole is None else str(whole)), ("text" if kind == "image" else kind)
-            cells.append(Cell(str(name), text[:limit], kind, len(text) > limit))
-        else:
-            cells.append(Cell(str(name), text, "image", cut=False))
+        media = _show_media(table, row, str(name))
+        if media is not None:
+            cells.append(Cell(str(name), media[1], media[0], cut=False))
+            continue
+        kind, whole = table.kinds[str(name)], table.cell(row, str(name))
+        text, kind = ("" if whole is None else str(whole)), ("text" if kind == "image" else kind)
+        cells.append(Cell(str(name), text[:limit], kind, len(text) > limit))
     return cells
 
 
-def _image(value: object) -> str | None:
-    """Write an image as a data address that a browser shows; None for what cannot be read."""
-    import base64
-
-    if isinstance(value, bytes) and len(value) <= IMAGE_LIMIT:
-        kind = "png" if value.startswith(b"\x89PNG") else "jpeg" if value.startswith(_JPEG) else None
-        if kind is not None:
-            return f"data:image/{kind};base64,{base64.b64encode(value).decode()}"
-    from dcai.findings.tables.imagery import THUMBNAIL, to_thumbnail
-
-    return to_thumbnail(value, 2 * THUMBNAIL)
+def _show_media(table: Table, row: int, column: str) -> tuple[str, str] | None:
+    """Return the kind and the data address of a picture or sound; None for other cells."""
+    kind = table.kinds[column]
+    # In a table that is read from a file piece by piece, looking for sounds would read whole columns.
+    sounds = () if isinstance(table.frame, StandIn) else ("text", "category", "other")
+    if kind not in ("image", *sounds):
+        return None
+    value = table.frame[column].iloc[row]
+    text = show_picture(value) if kind == "image" else show_sound(value)
+    return None if text is None else ("image" if kind == "image" else "audio", text)
 
 
 def _peers(found: pd.Series[Any]) -> list[int]:

@@ -79,7 +79,7 @@ class Certificate:
         if self.left == 0:
             return f"All {self.size} are decided."
         if self.valid:
-            return f"Accept {self.left} more: at least {share} % right at {sure} confidence; expect at most {self.wrong_at_most} wrong."
+            return f"Accept {self.left} rows: at least {share} % right at {sure} confidence; expect at most {self.wrong_at_most} wrong."
         if self.reviewed == 0:
             return f"Locked until some of its {self.size} members, drawn at random, were reviewed."
         if self.refused:
@@ -128,21 +128,24 @@ def bound_right(size: int, reviewed: int, right: int, confidence: float = CONFID
 
 def _fit_draws(size: int, reviewed: int, right: int, members: Numbers) -> Floats:
     """Return the log-likelihood of the draws for each number of right members, but for a constant."""
-    from scipy.special import gammaln
-
-    wrong = reviewed - right
-    drawn = gammaln(members + 1) - gammaln(members - right + 1)
-    return np.asarray(drawn + gammaln(size - members + 1) - gammaln(size - members - wrong + 1))
+    wrong, factorial = reviewed - right, _log_gammas(1.0, size)
+    drawn = factorial[members] - factorial[members - right]
+    return np.asarray(drawn + factorial[size - members] - factorial[size - members - wrong])
 
 
 def _weigh_bets(size: int) -> Floats:
     """Return the log-weight that each number of right members gets, shape (size + 1,)."""
-    from scipy.special import betaln, gammaln
-
     a, b = _BETS
-    k = np.arange(size + 1)
-    ways = gammaln(size + 1) - gammaln(k + 1) - gammaln(size - k + 1)
-    return np.asarray(ways + betaln(k + a, size - k + b) - betaln(a, b))
+    factorial = _log_gammas(1.0, size)
+    ways = factorial[size] - factorial - factorial[::-1]
+    shares = _log_gammas(a, size) + _log_gammas(b, size)[::-1] - math.lgamma(size + a + b)
+    return np.asarray(ways + shares - (math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)))
+
+
+def _log_gammas(start: float, count: int) -> Floats:
+    """Return the log-gamma of `start`, `start` + 1, ..., `start` + `count`; a first review waits for no library's import."""
+    steps = np.log(start + np.arange(count))
+    return np.asarray(math.lgamma(start) + np.concatenate([[0.0], np.cumsum(steps)]))
 
 
 def _sum_larger(logs: Floats) -> Floats:
@@ -155,12 +158,15 @@ def certify(
     right: int,
     *,
     left: int | None = None,
+    known_right: int = 0,
+    known_wrong: int = 0,
     confidence: float = CONFIDENCE,
     required: float = AT_LEAST,
 ) -> Certificate:
     """Make the certificate of a group from the outcomes of its randomly drawn members.
 
-    `left` counts the members that are still undecided; default all but the reviewed ones.
+    `left` counts the members that are still undecided; default all but the reviewed ones. Members that were reviewed in
+    another order say nothing about the rest, but what is known of them (`known_right`, `known_wrong`) is no longer open.
 
     Examples
     --------
@@ -176,8 +182,8 @@ def certify(
         reviewed,
         right,
         undecided,
-        min(wrong, undecided),
+        min(max(wrong - known_wrong, 0), undecided),
         confidence,
         required,
-        min(rest - fewest_wrong, undecided),
+        min(max(rest - fewest_wrong - known_right, 0), undecided),
     )

@@ -15,6 +15,7 @@ from dcai.base.records import Correction, Fit, Scalar
 from dcai.corrections.matching import column_digest, locate, read_columns
 from dcai.corrections.slots import Place
 from dcai.corrections.standing import CHANGING, find_disputed, find_standing, key_text
+from dcai.corrections.veils import Veil, hidden_columns, key_behind
 
 CHECK_COLUMNS = [
     "id",
@@ -79,6 +80,7 @@ class Checker:
         self.disputed = find_disputed(self.standing, self._row_of)
         self.excluded = {self._row_of(c) for c in self.standing if c.verdict == "exclude"}
         self.columns = read_columns(corrections)
+        self.hidden = hidden_columns(corrections)
         self.sources = self._find_sources(corrections)
         self.hashes: dict[str, Hashes] = {}
         absent = {str(c.column) for c in self.standing if c.column is not None} - set(map(str, frame.columns))
@@ -114,6 +116,20 @@ class Checker:
         cell = plain(self.frame[column].iloc[row])
         return cell if part is None else part_of(cell, part)
 
+    def _current(self, line: Correction, row: int) -> Scalar:
+        """Return what the cell of a line holds now, hidden as the line's own value is."""
+        column = str(line.column)
+        value = self._value_at(row, column, line.part)
+        key = key_behind(line.given) if column in self.hidden else None
+        return value if key is None else Veil({column: key}).show(column, value)
+
+    def _source_of(self, line: Correction) -> Scalar:
+        """Return what the cell of a corrected row held in the source data; a hash could not be written back."""
+        if line.column not in self.hidden or key_behind(line.given) is None:
+            return line.given
+        source = self.sources[self.places[key_text(line.key)].row or 0][str(line.column)]
+        return source if line.part is None else part_of(source, line.part)
+
     def _is_corrected(self, line: Correction, row: int | None) -> bool:
         """Whether the cell of a line holds what an earlier decision wrote."""
         if row is None or line.column not in self.sources.get(row, {}):
@@ -131,7 +147,7 @@ class Checker:
             place = self.places[key_text(line.key)]
             current = None
             if place.row is not None and line.column is not None:
-                current = self._value_at(place.row, line.column, line.part)
+                current = self._current(line, place.row)
             status, why = self._judge(line, place, current)
             takes_back = status == "fits" and line.verdict not in CHANGING and self._is_corrected(line, place.row)
             rows.append(
@@ -149,7 +165,7 @@ class Checker:
                     "why": why,
                     "by": line.by,
                     "changes": takes_back or (status == "fits" and line.verdict in CHANGING),
-                    "becomes": line.given if takes_back else line.value,
+                    "becomes": self._source_of(line) if takes_back else line.value,
                 }
             )
         # Built as objects: a missing value stays None, and 3 stays an integer.
@@ -186,12 +202,13 @@ class Checker:
             return "stale", "The columns that were seen when this row was judged are not all there."
         if digest not in self.hashes:
             names = [*columns.identity, *([columns.label] if columns.label in self.frame.columns else [])]
-            self.hashes[digest] = hash_rows(self.frame, [str(n) for n in names])
+            self.hashes[digest] = hash_rows(columns.veil.cover(self.frame), [str(n) for n in names])
         now = tuple(int(lane) for lane in self.hashes[digest][row])
         for column, given in self.sources.get(row, {}).items():
             if column in {*columns.identity, columns.label}:
-                now = add_hashes((now[0], now[1]), hash_cell(column, canonical(self.frame[column].iloc[row])), -1)
-                now = add_hashes(now, hash_cell(column, canonical(given)))
+                held = plain(self.frame[column].iloc[row])
+                now = add_hashes((now[0], now[1]), hash_cell(column, canonical(columns.veil.show(column, held))), -1)
+                now = add_hashes(now, hash_cell(column, canonical(columns.veil.show(column, given))))
         if (now[0], now[1]) == from_hex(line.row):
             return "fits", "The row is as it was when it was judged."
         return "stale", "The row has changed since it was judged."

@@ -10,6 +10,7 @@ from pathlib import Path
 import xxhash
 
 from dcai.base import git
+from dcai.base.errors import InputError
 from dcai.base.table import Table
 
 
@@ -35,3 +36,12 @@ def make_slug(name: str) -> str:
     text = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     safe = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]
     return safe or f"column-{xxhash.xxh3_64_hexdigest(name.encode('utf-8', 'surrogatepass'))[:8]}"
+
+
+def check_reviewer(by: object) -> str:
+    """Return the name of the one who decides; None is whom git knows."""
+    if by is None:
+        return find_reviewer()
+    if not isinstance(by, str) or not by.strip():
+        raise InputError.wrong_value("by", "Review", "the reviewer's name", by)
+    return by.strip()

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xxhash
 
 from dcai.base.contract import to_json
 from dcai.base.errors import MissingError, shorten
 from dcai.base.fingerprints import plain
+from dcai.base.records import Scalar
+from dcai.corrections.audited import list_values
 from dcai.corrections.forms import LabelForm
 
 
@@ -18,37 +24,62 @@ from dcai.corrections.forms import LabelForm
 class Groups:
     """The groups of a queue: findings that share detector, column, given and suggested value.
 
-    The order inside a group is fixed by the audit and not by the reviewer: the first members that are all reviewed
-    are a random sample of the group, whatever else was reviewed before.
+    The order inside a group is fixed by the audit, in `salt`, and not by the reviewer: the first members that are all
+    reviewed are a random sample of the group, whatever else was reviewed before.
     """
 
     members: dict[str, list[str]]
     group_of: dict[str, str]
+    salt: str
+    _drawn: dict[str, list[str]] = field(default_factory=dict)
 
     def named(self, group: str) -> list[str]:
         """Return the findings of a group, in random order."""
         if group not in self.members:
             raise MissingError(f"There is no group {shorten(group, 60)!r} in this review. See review.group(finding).")
-        return self.members[group]
+        if group not in self._drawn:
+            self._drawn[group] = sorted(self.members[group], key=self._draw)
+        return self._drawn[group]
+
+    def _draw(self, finding: str) -> str:
+        return xxhash.xxh3_128_hexdigest(f"{self.salt}\x1f{finding}".encode())
 
 
 def make_groups(queue: pd.DataFrame, salt: str, form: LabelForm) -> Groups:
     """Group the findings that suggest a value; those about sets of classes by the classes that go and come."""
+    columns = [[plain(v) for v in list_values(queue[c])] for c in ("detector", "column", "given", "suggested")]
+    _, first, kinds = np.unique(_number_kinds(columns), return_index=True, return_inverse=True)
+    # Few kinds of change among many findings: each is named once.
+    names = [None if columns[-1][i] is None else _name(form, *(values[i] for values in columns)) for i in first]
     group_of: dict[str, str] = {}
     members: dict[str, list[str]] = defaultdict(list)
-    columns = ("finding", "detector", "column", "given", "suggested")
-    for finding, detector, column, given, suggested in zip(*(queue[c] for c in columns), strict=True):
-        if plain(suggested) is None:
-            continue
-        change = [plain(given), plain(suggested)]
-        if column == form.table.label:
-            change = form.tell_change(*change)
-        parts = [str(detector), column if isinstance(column, str) else None, *change]
-        name = xxhash.xxh3_64_hexdigest(to_json(parts).encode("utf-8", "surrogatepass"))
-        group_of[str(finding)] = name
-        members[name].append(str(finding))
-    drawn = {
-        g: sorted(names, key=lambda n: xxhash.xxh3_128_hexdigest(f"{salt}\x1f{n}".encode()))
-        for g, names in members.items()
-    }
-    return Groups(drawn, group_of)
+    for finding, kind in zip(list_values(queue["finding"]), kinds.tolist(), strict=True):
+        name = names[kind]
+        if name is not None:
+            group_of[str(finding)] = name
+            members[name].append(str(finding))
+    return Groups(members, group_of, salt)
+
+
+def _number_kinds(columns: Sequence[Sequence[Scalar]]) -> npt.NDArray[np.int64]:
+    """Number the records of some columns so that equal ones have equal numbers; 1 is no True, and no 1.0."""
+    kinds = np.zeros(len(columns[0]), dtype=np.int64)
+    for values in columns:
+        known: dict[Hashable, int] = {}
+        codes = np.fromiter((known.setdefault((type(v), v), len(known)) for v in values), np.int64, len(values))
+        # Numbered anew after each column, so that they never outgrow what they are stored in.
+        kinds = np.unique(kinds * (len(known) + 1) + codes, return_inverse=True)[1]
+    return kinds
+
+
+def _name(form: LabelForm, detector: object, column: object, given: Scalar, suggested: Scalar) -> str:
+    change = form.tell_change(given, suggested) if column == form.table.label else [given, suggested]
+    parts = [str(detector), column if isinstance(column, str) else None, *change]
+    return xxhash.xxh3_64_hexdigest(to_json(parts).encode("utf-8", "surrogatepass"))
+
+
+def title_group(form: LabelForm, found: pd.Series[Any]) -> str:
+    """Name a group by what its findings change."""
+    change = [plain(found[c]) for c in ("given", "suggested")]
+    told = form.tell_change(*change) if found["column"] == form.table.label else change
+    return " → ".join(shorten(str(v), 40) or "(empty)" for v in told)

@@ -21,6 +21,10 @@ from dcai.corrections.log import CorrectionLog
 from dcai.corrections.matching import column_digest, key_names, read_columns
 from dcai.corrections.slots import SEEN, Columns, Place, Slot, parse_slot
 from dcai.corrections.standing import find_active, find_standing, key_text
+from dcai.corrections.veils import make_veil
+
+# What a line's `why` calls the browser's message that it was written for.
+SENT = "sent"
 
 
 class Ledger:
@@ -32,6 +36,8 @@ class Ledger:
         The audited data. It may be the source data, or the source with some of the log's corrections applied.
     path : Path
         The log; it need not exist.
+    sensitive : iterable of str
+        Columns of which the log may hold keyed hashes only; `table` is then the data as the log sees it.
 
     Raises
     ------
@@ -39,10 +45,13 @@ class Ledger:
         Where the log belongs to other data: another key, label or columns.
     """
 
-    def __init__(self, table: Table, path: Path) -> None:
-        self.table = table
+    def __init__(self, table: Table, path: Path, sensitive: Iterable[str] = ()) -> None:
         self.log = CorrectionLog.read_or_new(path)
-        self.columns = Columns(table.identifying, table.label)
+        self._sent = _by_message(self.log.corrections)
+        self.veil = make_veil(sensitive, table, self.log.corrections)
+        self.open = table
+        self.table = self.veil.cover_table(table)
+        self.columns = Columns(table.identifying, table.label, tuple(sorted(self.veil.keys.items())))
         self._refuse_foreign()
         self._index()
 
@@ -62,12 +71,15 @@ class Ledger:
                 )
 
     def _index(self) -> None:
-        corrections, frame = self.log.corrections, self.table.frame
+        corrections, frame = self.log.corrections, self.open.frame
         known = {} if self.table.key or not corrections else {self.columns.digest: self.table.index}
         checker = Checker(corrections, frame, known)
         places = checker.places
         declared = read_columns(corrections)
-        self._sources = checker.sources
+        self._sources = {
+            row: {column: self.veil.show(column, value) for column, value in cells.items()}
+            for row, cells in checker.sources.items()
+        }
         self._names = SourceNames(self.table, corrections, places, self.columns.digest)
         self._row_of: dict[str, int] = {}
         self._source: dict[int, tuple[Key, str]] = {}
@@ -159,8 +171,10 @@ class Ledger:
         self.log = self.log.append(*drafts)
         added = list(self.log.corrections[len(self.log) - len(drafts) :])
         if len(self.log) != before + len(drafts):  # another process has decided meanwhile
+            self._sent = _by_message(self.log.corrections)
             self._index()
             return added
+        self._sent |= _by_message(added)
         for line, row in zip(added, rows, strict=True):
             if row is not None:
                 self._row_of.setdefault(key_text(line.key), row)
@@ -168,6 +182,18 @@ class Ledger:
                 self._decisions[row].append(line)
                 self._count(row)
         return added
+
+    def catch_up(self) -> None:
+        """Read what others have appended since."""
+        log = self.log.catch_up()
+        if len(log) != len(self.log):
+            self.log = log
+            self._sent = _by_message(log.corrections)
+            self._index()
+
+    def find_sent(self, message: str) -> list[Correction]:
+        """Return the lines that a message of a browser has led to, by the message's own name."""
+        return self._sent.get(message, [])
 
     def _count(self, row: int) -> None:
         self._changed.add(row)
@@ -209,6 +235,29 @@ class Ledger:
                 return line
         return None
 
+    def batch_of(self, target: Correction) -> list[Correction]:
+        """Return the active lines that were written as one with another: decisions, or what took these back."""
+        batch = target.why.get("batch")
+        if batch is None:
+            return [target]
+        same = [c for c in find_active(self.log.corrections) if c.why.get("batch") == batch and c.by == target.by]
+        if target.verdict != "undo":
+            return [c for c in same if c.verdict != "undo"]
+        decisions = {c.id for c in self.log.corrections if c.verdict != "undo" and c.why.get("batch") == batch}
+        return [c for c in same if c.undoes in decisions]
+
+    def knows(self, correction_id: str) -> bool:
+        """Whether a line is in this log."""
+        return any(c.id == correction_id for c in self.log.corrections)
+
+    def find_undo(self, correction_id: str) -> Correction:
+        """Return the line that takes a decision back, so that it can be taken back itself."""
+        for line in find_active(self.log.corrections):
+            if line.undoes == correction_id:
+                return line
+        state = "is not undone, so there is nothing to redo" if self.knows(correction_id) else "is not in this log"
+        raise InputError(f"The correction {shorten(correction_id, 60)!r} {state}. See review.log.to_frame().")
+
     def _line(self, correction_id: str) -> Correction:
         return next(c for c in self.log.corrections if c.id == correction_id)
 
@@ -217,16 +266,24 @@ class Ledger:
         for line in find_active(self.log.corrections):
             if line.id == correction_id:
                 return line
-        known = any(c.id == correction_id for c in self.log.corrections)
-        state = "is undone already" if known else "is not in this log"
+        state = "is undone already" if self.knows(correction_id) else "is not in this log"
         raise InputError(f"The correction {shorten(correction_id, 60)!r} {state}. See review.log.to_frame().")
+
+
+def _by_message(lines: Iterable[Correction]) -> dict[str, list[Correction]]:
+    sent: dict[str, list[Correction]] = defaultdict(list)
+    for line in lines:
+        if SENT in line.why:
+            sent[str(line.why[SENT])].append(line)
+    return dict(sent)
 
 
 def take_back(target: Correction, by: str) -> Correction:
     """Make the line that undoes another, without its id and time."""
     return Correction(
         v=0, id="", verdict="undo", key=target.key, part=target.part, column=target.column, given=target.given,
-        value=None, row=target.row, by=by, at="", why={}, note="", undoes=target.id,
+        value=None, row=target.row, by=by, at="", why={k: v for k, v in target.why.items() if k in ("batch", "trial")}, note="",
+        undoes=target.id,
     )  # fmt: skip
 
 
@@ -313,5 +370,5 @@ def draft_correction(ledger: Ledger, row: int, **fields: Any) -> Correction:
         fields["why"] = {**fields["why"], SEEN: seen}
     return Correction(
         v=0, id="", key=key, given=None if column is None else ledger.given(row, column, fields["part"]), row=text, at="",
-        columns=list(ledger.columns.identity), label=ledger.columns.label, **fields,
+        columns=list(ledger.columns.identity), label=ledger.columns.label, veiled=dict(ledger.veil.keys) or None, **fields,
     )  # fmt: skip

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dcai.base import store
-from dcai.base.errors import InputError, LogError, StaleError, shorten
+from dcai.base.errors import InputError, StaleError, shorten
 from dcai.base.records import FINGERPRINT, Correction
 from dcai.base.table import name_columns, read_frame
 from dcai.corrections.arrow import change_table
 from dcai.corrections.cells import set_cells
 from dcai.corrections.checks import check_corrections, find_misfits, fold_edits
-from dcai.corrections.lines import VERSION, next_time, read_lines, sign, write_line
+from dcai.corrections.forgetting import Remains, find_remains
+from dcai.corrections.log_file import LogFile
 from dcai.corrections.matching import column_digest, key_names, locate
+from dcai.corrections.people import find_unclear, measure_agreement, rate_reviewers
+from dcai.corrections.python_code import write_code
+from dcai.corrections.softening import soften_labels
 from dcai.corrections.standing import find_standing, key_text
+from dcai.corrections.trials import trial_path
 
-ATTRIBUTES = "# Both sides of a merge are kept: a line is a decision, and time settles which one stands.\n*.jsonl merge=union text eol=lf\n"
 _TOLD = 3
-
-logger = logging.getLogger("dcai")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +40,7 @@ class Plan:
 
 
 @dataclass(frozen=True, repr=False)
-class CorrectionLog:
+class CorrectionLog(LogFile):
     """The decisions about one table, as a value. Reading makes it; writing returns a new one.
 
     Attributes
@@ -56,138 +55,10 @@ class CorrectionLog:
     Examples
     --------
     >>> import tempfile, pandas as pd
-    >>> log = CorrectionLog.read_or_new(Path(tempfile.mkdtemp()) / "label.jsonl")
+    >>> log = CorrectionLog.read_or_new(tempfile.mkdtemp() + "/label.jsonl")
     >>> len(log)
     0
     """
-
-    path: Path
-    corrections: tuple[Correction, ...] = ()
-    torn: bytes = b""
-    size: int = 0
-    stamp: tuple[int, int, int] = (0, 0, 0)
-
-    # ------------------------------------------------------------ read and write
-
-    @classmethod
-    def read(cls, path: str | Path) -> CorrectionLog:
-        """Read a log.
-
-        Parameters
-        ----------
-        path : str or Path
-            A correction log (UTF-8 JSON Lines).
-
-        Raises
-        ------
-        MissingError
-            Where the file does not exist.
-        LogError
-            Where a line is malformed, was edited, or is of a newer format; the line is named. A torn last line is no
-            error: it is left out, and reported in `torn` and as a warning of the logger ``dcai``.
-        """
-        target = Path(path)
-        stamp = _stamp(target)
-        text = read_lines(target)
-        if text.torn:
-            logger.warning(
-                "The last line of %s was not written to its end (%d bytes); that decision was never confirmed and does not count.",
-                target, len(text.torn),
-            )  # fmt: skip
-        log = cls(target, text.corrections, text.torn, text.size, stamp)
-        log.check_lines()
-        return log
-
-    @classmethod
-    def read_or_new(cls, path: str | Path) -> CorrectionLog:
-        """Read a log, or return an empty one whose file the first `append` makes."""
-        return cls.read(path) if Path(path).exists() else cls(Path(path))
-
-    def check_lines(self) -> None:
-        """Refuse a log whose lines do not belong together."""
-        known = {c.id for c in self.corrections}
-        names = key_names(self.corrections)
-        for line in self.corrections:
-            lost = [i for i in (line.undoes, *(line.resolves or ())) if i is not None and i not in known]
-            if lost:
-                raise LogError(
-                    f"{self.path.name}: the line {line.id} speaks of {shorten(lost[0], 60)!r}, which is not in the log. Restore the file from git."
-                )
-            if tuple(sorted(line.key)) != names:
-                raise LogError(
-                    f"{self.path.name}: the line {line.id} identifies its row by {sorted(line.key)}, earlier lines by {list(names or ())}. "
-                    "One log has one key: keep them in two files."
-                )
-
-    def append(self, *drafts: Correction) -> CorrectionLog:
-        """Write decisions to the end of the file; when this returns they are on disk.
-
-        Parameters
-        ----------
-        *drafts : Correction
-            Lines whose `v`, `id` and `at` are filled in here. All are written, or none.
-
-        Returns
-        -------
-        CorrectionLog
-            With the new lines, and with those that others have appended since this value was read.
-
-        Raises
-        ------
-        LogError
-            Where the file cannot be written or its key differs.
-        """
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with store.lock(self.path):
-                log = self._catch_up()
-                last = max((c.at for c in log.corrections), default=None)
-                declared = {column_digest(c) for c in log.corrections if c.columns is not None}
-                added: list[Correction] = []
-                for draft in drafts:
-                    last = next_time(last)
-                    line = dataclasses.replace(draft, v=VERSION, at=last)
-                    if column_digest(draft) in declared:
-                        line = dataclasses.replace(line, columns=None, label=None)
-                    declared.add(column_digest(draft))
-                    added.append(sign(line))
-                grown = dataclasses.replace(log, corrections=(*log.corrections, *added), torn=b"")
-                grown.check_lines()
-                log.mend_tail()
-                self._write_attributes()
-                store.append_lines(self.path, [write_line(c) for c in added])
-                return dataclasses.replace(grown, size=self.path.stat().st_size, stamp=_stamp(self.path))
-        except OSError as error:
-            raise LogError(
-                f"The decision could not be saved to {str(self.path)!r}: {error.strerror or error}. Nothing was written; free space or rights and decide again."
-            ) from error
-
-    def _catch_up(self) -> CorrectionLog:
-        """Read what others have appended since."""
-        if not self.path.exists():
-            return CorrectionLog(self.path)
-        if _stamp(self.path) == self.stamp and not self.torn:
-            return self
-        return CorrectionLog.read(self.path)
-
-    def mend_tail(self) -> None:
-        """Cut a torn tail off, or end a whole last line that lacks its newline."""
-        if not self.path.exists():
-            return
-        with self.path.open("rb+") as stream:
-            if self.torn:
-                stream.truncate(self.size)
-            end = stream.seek(0, 2)
-            if end:
-                stream.seek(end - 1)
-                if stream.read(1) != b"\n":
-                    stream.write(b"\n")
-
-    def _write_attributes(self) -> None:
-        """Tell git how to merge logs, in a folder that is dcai's own."""
-        attributes = self.path.parent / ".gitattributes"
-        if self.path.parent.name == "corrections" and not attributes.exists():
-            store.write_atomic(attributes, ATTRIBUTES)
 
     def restrict(self, frame: Any) -> CorrectionLog:
         """Return the log with only those lines whose rows are in a frame, for example in the training split.
@@ -199,13 +70,13 @@ class CorrectionLog:
         """
         data = name_columns(read_frame(frame), "CorrectionLog.restrict")
         places = locate(self.corrections, data)
-        declared = {column_digest(c): (c.columns, c.label) for c in self.corrections if c.columns is not None}
+        declared = {column_digest(c): (c.columns, c.label, c.veiled) for c in self.corrections if c.columns is not None}
         kept = []
         for line in self.corrections:
             if places[key_text(line.key)].row is not None:
                 # The line that named the columns may have gone; the first one that stays names them.
-                columns, label = declared.pop(column_digest(line), (None, None))
-                kept.append(dataclasses.replace(line, columns=columns, label=label))
+                columns, label, veiled = declared.pop(column_digest(line), (None, None, None))
+                kept.append(dataclasses.replace(line, columns=columns, label=label, veiled=veiled))
         # Without its stamp, a later `append` reads the whole log anew.
         return dataclasses.replace(self, corrections=tuple(kept), stamp=(0, 0, 0))
 
@@ -228,6 +99,64 @@ class CorrectionLog:
         """Return the lines as a table, one row a line, in file order."""
         names = [f.name for f in dataclasses.fields(Correction)]
         return pd.DataFrame([{n: getattr(c, n) for n in names} for c in self.corrections], columns=names)
+
+    @property
+    def label(self) -> str | None:
+        """The label column that the log was made for; None for an empty log, or one without a label."""
+        return next((c.label for c in self.corrections if c.columns is not None), None)
+
+    def reviewers(self) -> pd.DataFrame:
+        """Tabulate who decided, and what the trials that a review may plant say about them.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row each: `by`, `decisions` (cells), of them `blind`; of the `controls` those decided `wrong`, with the
+            `error` and its 95 % interval; how often a planted wrong suggestion was taken (`anchored`, `anchoring` with
+            its interval); of the `repeats` those that were `changed`.
+        """
+        path = trial_path(self.path)
+        return rate_reviewers(self.corrections, LogFile.read(path).corrections if path.exists() else ())
+
+    def agreement(self) -> pd.DataFrame:
+        """Tabulate how far reviewers agree where several decided a cell.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each two reviewers (`kappa`: Cohen's), and a last one for all of them (Krippendorff's alpha):
+            `one`, `other`, `cells` that both decided, those in which they `agree`, their `share`, `kappa`. Each
+            reviewer's latest decision counts; `unsure` and what settled a dispute do not.
+        """
+        return measure_agreement(self.corrections)
+
+    def unclear(self) -> pd.DataFrame:
+        """Find pairs of classes between which people cannot decide: an unclear definition rather than noise.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The most surely unclear first: `one`, `other`, how many of the `decided` cells between them were disputed
+            or ambiguous (`unclear`), their `share` with the lower end of its interval, and what it `says`.
+        """
+        return find_unclear(self.corrections, self.label)
+
+    def forget(self, *columns: str) -> Remains:
+        """Say what this log and the history of its repository still hold of some columns in clear, and what takes it out.
+
+        Nothing is changed: rewriting history is for people to decide.
+
+        Parameters
+        ----------
+        *columns : str
+            Columns whose values must be forgotten.
+
+        Returns
+        -------
+        Remains
+            `lines` (their ids), `commits`, `remotes`, and `sentences` that say what to do.
+        """
+        return find_remains(self.path.absolute(), self.corrections, columns)
 
     def check(self, frame: Any, rename: Mapping[str, str] | None = None) -> pd.DataFrame:
         """Hold every standing correction against a frame.
@@ -299,6 +228,51 @@ class CorrectionLog:
         result.columns = source.columns
         return result
 
+    def to_code(self, frame: Any, *, stale: Literal["raise", "skip"] = "raise") -> str:
+        """Write the corrections as pandas code: a function `correct(frame)` that makes what `apply` makes of this frame.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame or other table, shape (n, m)
+            The data. A value that is corrected throughout its column becomes one line about the value; other cells are
+            named by position, and the code then refuses a frame of another length.
+        stale : {"raise", "skip"}, default "raise"
+            As for `apply`.
+
+        Returns
+        -------
+        str
+            Python source. Values of cells and names of columns stand in it as literals only.
+        """
+        data = name_columns(read_frame(frame), "CorrectionLog.to_code")
+        plan = self.plan(data, stale=stale)
+        return write_code(self.path.name, data, plan.edits, plan.dropped)
+
+    def soft_labels(self, frame: Any) -> pd.DataFrame:
+        """Return how much each class is meant by what reviewers decided.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame or other table, shape (n, m)
+            The data.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each row of the data that is not left out, one column for each class; rows sum to 1. A decided
+            label weighs 1, the values of `ambiguous` the same each, and where reviewers differ each of them the same.
+            Rows without a decision keep their label, those without a label are empty.
+        """
+        data = name_columns(read_frame(frame), "CorrectionLog.soft_labels")
+        if self.label is None or self.label not in data.columns:
+            raise InputError(f"{self.path.name} is about no label column of this data, so there are no soft labels.")
+        plan = self.plan(data, stale="skip")
+        cells = plan.edits[plan.edits["column"] == self.label]
+        changed = data[[self.label]].copy()
+        changed[self.label] = set_cells(data[self.label], cells["row"].to_numpy(np.intp), list(cells["value"]))
+        kept = np.setdiff1d(np.arange(len(data)), plan.dropped)
+        return soften_labels(self.corrections, data, self.label, changed, kept)
+
     def plan(self, frame: pd.DataFrame, *, stale: Literal["raise", "skip"] = "raise") -> Plan:
         """Return what `apply` would change in a frame with text column names, without changing it."""
         if stale not in ("raise", "skip"):
@@ -333,15 +307,6 @@ class CorrectionLog:
         checks = self.check(frame)
         good = checks[checks["status"].isin(["fits", "applied"]) & (checks["row"] >= 0)]
         return good[["row", "column", "part", "verdict", "value"]].reset_index(drop=True)
-
-
-def _stamp(path: Path) -> tuple[int, int, int]:
-    """Tell one state of a file from another: its inode, its time and its size; zeros where there is none."""
-    try:
-        about = path.stat()
-    except OSError:
-        return 0, 0, 0
-    return about.st_ino, about.st_mtime_ns, about.st_size
 
 
 def _rename(frame: pd.DataFrame, rename: Mapping[str, str] | None) -> pd.DataFrame:

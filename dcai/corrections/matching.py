@@ -17,11 +17,16 @@ from dcai.base.records import FINGERPRINT, Correction
 from dcai.base.table import check_key
 from dcai.corrections.slots import ABSENT, Columns, Finder, Place
 from dcai.corrections.standing import find_active, key_text
+from dcai.corrections.veils import Veil, hidden_columns, key_behind
 
 
 def read_columns(corrections: Iterable[Correction]) -> dict[str, Columns]:
     """Collect the sets of columns that a log declares, by their digest."""
-    return {column_digest(c): Columns(tuple(c.columns), c.label) for c in corrections if c.columns is not None}
+    return {
+        column_digest(c): Columns(tuple(c.columns), c.label, tuple(sorted((c.veiled or {}).items())))
+        for c in corrections
+        if c.columns is not None
+    }
 
 
 def column_digest(line: Correction) -> str:
@@ -56,10 +61,27 @@ def locate(
     _require(names, frame, "key columns")
     _refuse_stranger(corrections, frame)
     check_key(frame, names)
-    texts = [canonicals(frame[name]) for name in names]
-    rows = {cells: row for row, cells in enumerate(zip(*texts, strict=True))}
-    keys = {key_text(c.key): tuple(canonical(c.key[name]) for name in names) for c in corrections}
-    return {text: Place(rows[cells]) if cells in rows else ABSENT for text, cells in keys.items()}
+    hidden = hidden_columns(corrections)
+    keys = {key_text(c.key): tuple(c.key[name] for name in names) for c in corrections}
+    rows_of: dict[tuple[str | None, ...], dict[tuple[str | None, ...], int]] = {}
+    places: dict[str, Place] = {}
+    for text, values in keys.items():
+        # Columns may have been marked as sensitive, or the key that hides them exchanged, while the log was written.
+        behind = tuple(key_behind(v) if n in hidden else None for n, v in zip(names, values, strict=True))
+        if behind not in rows_of:
+            rows_of[behind] = _number_keys(frame, names, behind)
+        row = rows_of[behind].get(tuple(canonical(v) for v in values))
+        places[text] = ABSENT if row is None else Place(row)
+    return places
+
+
+def _number_keys(
+    frame: pd.DataFrame, names: Sequence[str], behind: Sequence[str | None]
+) -> dict[tuple[str | None, ...], int]:
+    """Return the row of each key of a frame; `behind` names what hides each column of the key, None for nothing."""
+    covered = Veil({n: key for n, key in zip(names, behind, strict=True) if key is not None}).cover(frame)
+    texts = [canonicals(covered[name]) for name in names]
+    return {cells: row for row, cells in enumerate(zip(*texts, strict=True))}
 
 
 def _require(names: Iterable[str], frame: pd.DataFrame, what: str) -> None:
@@ -99,5 +121,5 @@ def _locate_fingerprints(
             )
         columns = declared[digest]
         _require(columns.identity, frame, "columns")
-        places |= Finder(columns, frame, known.get(digest)).find(lines_of, rows)
+        places |= Finder(columns, columns.veil.cover(frame), known.get(digest)).find(lines_of, rows)
     return places

@@ -2,61 +2,27 @@
 
 from __future__ import annotations
 
-import threading
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Protocol, cast
 
 import pandas as pd
 
-from dcai.base.errors import InputError, MissingError, StaleError, shorten
+from dcai.base.errors import InputError, StaleError
 from dcai.base.fingerprints import canonical, plain
-from dcai.base.records import Card, Correction, Group, Progress, QueueItem, Scalar
-from dcai.base.table import Table
+from dcai.base.records import Card, Correction, Definition, Group, Progress, QueueItem, Scalar, Terms
+from dcai.base.settings import mark_sensitive, write_definition
 from dcai.corrections.cards import make_card, make_item
 from dcai.corrections.certificate import Certificate, certify
-from dcai.corrections.defaults import default_path, find_reviewer
-from dcai.corrections.forms import LabelForm, given_part
-from dcai.corrections.groups import Groups, make_groups
-from dcai.corrections.intents import check_row, check_value, check_verdict, choose_column
-from dcai.corrections.ledger import Ledger, draft_correction, take_back
-from dcai.corrections.log import CorrectionLog
-from dcai.findings.labels.tasks import Reading
+from dcai.corrections.clusters import order_merge
+from dcai.corrections.desk import Desk
+from dcai.corrections.groups import Groups, make_groups, title_group
+from dcai.corrections.people import tell_agreement
+from dcai.corrections.terms import change_definition, mask_card, mask_item, settings_of
+from dcai.corrections.trials import disguise, hide_open
 
 
-class Audited(Protocol):
-    """What a review needs to know of an audit."""
-
-    @property
-    def table(self) -> Table:
-        """The data that was audited."""
-        ...
-
-    @property
-    def findings(self) -> pd.DataFrame:
-        """The findings, worst first."""
-        ...
-
-    @property
-    def probabilities(self) -> pd.DataFrame | None:
-        """Out-of-sample probabilities, a column for each class."""
-        ...
-
-    @property
-    def reading(self) -> Reading | None:
-        """What the label was taken for."""
-        ...
-
-    @property
-    def hash(self) -> str:
-        """Hash of the data and the findings."""
-        ...
-
-
-class Review:
+class Review(Desk):
     """A review of an audit's findings: each decision is a line of the correction log before it is shown as saved.
 
     Parameters
@@ -69,11 +35,18 @@ class Review:
         Who decides; default git's identity, else the user's name.
     blind : bool, default False
         Show neither suggestions nor what others have decided.
+    controls : int or dict of int to label, default 0
+        How many rows whose label is right are mixed in under a wrong suggestion, or such rows by position with their
+        right label. They measure the reviewer (`CorrectionLog.reviewers`), and never reach the log or `apply`.
+    repeats : int, default 0
+        How many findings are shown a second time, to see whether they are decided alike.
 
     Raises
     ------
     LogError
         Where the log belongs to other data: another key, label or columns.
+    InputError
+        Where an argument is wrong, or there are no such controls in this data.
 
     Examples
     --------
@@ -84,219 +57,14 @@ class Review:
     'relabel'
     """
 
-    def __init__(
-        self,
-        audit: Audited,
-        log: str | Path | CorrectionLog | None = None,
-        *,
-        by: str | None = None,
-        blind: bool = False,
-    ) -> None:
-        self.audit, self.table, self.blind = audit, audit.table, blind
-        self.by = find_reviewer() if by is None else _check_name(by)
-        path = log.path if isinstance(log, CorrectionLog) else Path(log or default_path(self.table))
-        self._form = LabelForm(self.table, audit.probabilities, getattr(audit, "reading", None))
-        self._lock = threading.RLock()
-        self._ledger = Ledger(self.table, path.absolute())
-        self._queue = audit.findings[audit.findings["row"] >= 0].reset_index(drop=True)
-        self._positions = dict(zip(self._queue["finding"], range(len(self._queue)), strict=True))
-        self._columns = [c if isinstance(c, str) else None for c in self._queue["column"]]
-        self._parts = [None if p is None else int(p) for p in map(plain, self._queue["part"])]
-        self._row_list = [int(row) for row in self._queue["row"]]
-        self._rows: dict[int, list[str]] = defaultdict(list)
-        for name, row in zip(self._queue["finding"], self._row_list, strict=True):
-            self._rows[row].append(str(name))
-        self._verdicts: dict[str, Correction] = {}
-        self._note_decisions(self._ledger.decided_rows())
-
-    @property
-    def log(self) -> CorrectionLog:
-        """The correction log as it is on disk after the last decision."""
-        return self._ledger.log
-
-    @property
-    def classes(self) -> list[Scalar]:
-        """The classes of the label, as plain scalars, sorted."""
-        return self._form.classes
-
-    # ------------------------------------------------------------ decide
-
-    def decide(
-        self,
-        finding_or_row: str | int,
-        verdict: str,
-        value: Any = None,
-        column: str | None = None,
-        note: str = "",
-        *,
-        part: int | None = None,
-        resolves: Sequence[str] = (),
-    ) -> Correction:
-        """Decide about a finding, or about any row; the correction is on disk when this returns.
-
-        Parameters
-        ----------
-        finding_or_row : str or int
-            A finding's id, or a row position.
-        verdict : {"keep", "relabel", "edit", "exclude", "ambiguous", "unsure"}
-            `keep`: the given value is right (without a column: the whole row is, as it stands or as edited);
-            `relabel`: one value is right; `edit`: a cell's new value; `exclude`: drop the row; `ambiguous`: several
-            values are right; `unsure`: needs an expert. Where the data holds a correction already, `keep` confirms
-            the corrected value, and the line says `relabel` or `edit` again.
-        value : scalar or list, optional
-            The new value of `relabel` (default: the finding's suggestion) and `edit` (None empties the cell); the
-            list of right values of `ambiguous`.
-        column : str, optional
-            The column that is decided; default the finding's, or the label for `relabel` and `ambiguous`.
-        note : str
-            A remark for later readers.
-        part : int, optional
-            The token whose tag is decided, counted from 0; default the finding's.
-        resolves : sequence of str
-            The ids of disputed corrections that this decision settles.
-
-        Returns
-        -------
-        Correction
-            The line that was written.
-
-        Raises
-        ------
-        InputError
-            Where the finding, row, column, verdict or value does not exist or does not fit.
-        LogError
-            Where the log cannot be written; nothing was decided then.
-        """
-        with self._lock:
-            draft, row = self._draft(finding_or_row, verdict, value, column, note, part)
-            if resolves:
-                for name in resolves:
-                    self._ledger.find_active(name)  # refuses what is not there
-                draft = replace(draft, resolves=list(resolves))
-            return self._append([draft], [row])[0]
-
-    def _append(self, drafts: list[Correction], rows: Sequence[int | None]) -> list[Correction]:
-        added = self._ledger.append(drafts, rows)
-        self._note_decisions(self._ledger.fetch_changed())
-        return added
-
-    def _note_decisions(self, rows: Iterable[int]) -> None:
-        """Know what stands about the findings of some rows."""
-        for row in rows:
-            lines = [c for c in self._ledger.standing(row) if c.by == self.by or not self.blind]
-            for name in self._rows.get(row, ()):
-                column, part = self._column_of(name), self._parts[self._positions[name]]
-                about = [c for c in lines if c.column in (column, None) and c.part in (part, None)]
-                if about:
-                    self._verdicts[name] = max(about, key=lambda c: (c.by == self.by, c.column == column, c.id))
-                else:
-                    self._verdicts.pop(name, None)
-
-    def _draft(
-        self,
-        target: str | int,
-        verdict: str,
-        value: Any,
-        column: str | None,
-        note: str,
-        part: int | None = None,
-        **why: Any,
-    ) -> tuple[Correction, int]:
-        checked = check_verdict(verdict)
-        found = self._find(target) if isinstance(target, str) else None
-        row = check_row(self.table, target if found is None else int(found["row"]))
-        column = choose_column(self.table, checked, column, None if found is None else self._column_of(str(target)))
-        about = (
-            None
-            if found is None or column != self._column_of(str(target))
-            else self._parts[self._positions[str(target)]]
-        )
-        part = about if part is None else part
-        self._form.check_part(checked, column, part, row)
-        if checked == "keep" and value is None and column is not None and self._ledger.is_corrected(row, column, part):
-            checked, value = (
-                ("relabel" if column == self.table.label else "edit"),
-                given_part(self.table, row, column, part),
-            )
-        suggested = None if found is None else plain(found["suggested"])
-        because = (
-            {} if found is None else {"detector": str(found["detector"]), "doubt": round(float(found["doubt"]), 6)}
-        )
-        draft = draft_correction(
-            self._ledger, row, verdict=checked, column=column, value=check_value(self._form, checked, value, column, suggested, row),
-            part=part, by=self.by, note=str(note),
-            why={**because, "audit": self.audit.hash, **why},
-        )  # fmt: skip
-        return draft, row
-
-    def _find(self, finding: str) -> pd.Series[Any]:
-        if finding not in self._positions:
-            elsewhere = finding in set(self.audit.findings["finding"])
-            hint = "It is about a column or the table, not about a row." if elsewhere else "See review.queue()."
-            raise MissingError(f"There is no finding {shorten(finding, 60)!r} in the review queue. {hint}")
-        return cast("pd.Series[Any]", self._queue.iloc[self._positions[finding]])
-
-    def _column_of(self, finding: str) -> str | None:
-        return self._columns[self._positions[finding]]
-
-    def undo(self, correction_id: str | None = None) -> Correction:
-        """Take a decision back (default: one's own last); the undo is a further line of the log.
-
-        Raises
-        ------
-        InputError
-            Where there is nothing to undo, or it is undone already.
-        """
-        with self._lock:
-            target = (
-                self._ledger.last_decision(self.by)
-                if correction_id is None
-                else self._ledger.find_active(correction_id)
-            )
-            if target is None:
-                raise InputError("There is nothing to undo: no decision of yours stands in this log.")
-            return self._append([take_back(target, self.by)], [self._ledger.row_of(target)])[0]
-
-    def redo(self) -> Correction:
-        """Undo one's own last undo, if no decision came after it.
-
-        Raises
-        ------
-        InputError
-            Where there is nothing to redo.
-        """
-        with self._lock:
-            target = self._ledger.last_undo(self.by)
-            if target is None:
-                raise InputError("There is nothing to redo.")
-            return self._append([take_back(target, self.by)], [self._ledger.row_of(target)])[0]
-
     # ------------------------------------------------------------ look
 
     def queue(self) -> pd.DataFrame:
-        """Return the findings to decide, worst first: the columns of `Audit.findings`, `row >= 0` only."""
-        return self._queue.copy()
+        """Return the findings to decide, worst first: the columns of `Audit.findings`, `row >= 0` only.
 
-    def decided(self, finding: str) -> str | None:
-        """Return the verdict that stands about a finding: one's own, else (unless blind) another's; None if open."""
-        line = self.decision_about(finding)
-        return None if line is None else line.verdict
-
-    def decision_about(self, finding: str) -> Correction | None:
-        """Return the correction that stands about a finding, or None."""
-        if finding not in self._positions:
-            self._find(finding)  # says what is wrong
-        return self._verdicts.get(finding)
-
-    def findings_of(self, correction: Correction) -> list[str]:
-        """Return the findings whose state a correction may have changed."""
-        row = self._ledger.row_of(correction)
-        names = [] if row is None else self._rows.get(row, [])
-        part = correction.part
-        return [
-            n for n in names
-            if correction.column in (None, self._column_of(n)) and part in (None, self._parts[self._positions[n]])
-        ]  # fmt: skip
+        In a blind review those that are not decided yet come without what would lead the reviewer.
+        """
+        return hide_open(self._queue, self._verdicts) if self.blind else self._queue.copy()
 
     @property
     def progress(self) -> Progress:
@@ -305,44 +73,135 @@ class Review:
             total, decided = len(self._queue), len(self._verdicts)
             return Progress(
                 total=total, decided=decided, left=total - decided, corrections=self._ledger.count_standing(),
-                can_undo=self._ledger.last_decision(self.by) is not None, can_redo=self._ledger.last_undo(self.by) is not None,
+                can_undo=self._last_decision() is not None, can_redo=self._last_undo() is not None,
                 saved_to=str(self.log.path),
             )  # fmt: skip
 
     def page(self, start: int, count: int) -> list[QueueItem]:
         """Return some lines of the queue, in order."""
-        part = self._queue.iloc[max(start, 0) : max(start, 0) + max(count, 0)]
-        return [
+        return self.items(range(len(self._queue))[max(start, 0) : max(start, 0) + max(count, 0)])
+
+    def items(self, places: Sequence[int]) -> list[QueueItem]:
+        """Return the lines of the queue at some positions."""
+        part = self._queue.iloc[list(places)]
+        items = [
             make_item(item, self.decided(str(item.finding)), blind=self.blind) for item in part.itertuples(index=False)
         ]
+        return [mask_item(item, self.masked) for item in items]
 
     def card(self, finding: str) -> Card:
         """Return everything that the widget shows about one finding."""
         found, line = self._find(finding), self.decision_about(finding)
         group = None if self.blind else self.group(finding)
-        return make_card(self._form, found, line, group, blind=self.blind)
+        card = make_card(self._form, found, line, group, blind=self.blind)
+        return self.mask(disguise(card, self._trials.get(finding) if line is None else None, self.classes))
+
+    # ------------------------------------------------------------ terms
+
+    @property
+    def masked(self) -> frozenset[str]:
+        """The sensitive columns: their values are neither shown nor written to the log."""
+        return frozenset(self._ledger.veil.keys)
+
+    def mask(self, card: Card) -> Card:
+        """Hide the values of sensitive columns on a card; whatever puts more on a card passes it through here again."""
+        if not self.masked:
+            return card
+        found = card.finding
+        values = [self.table.cell(found.row, column) for column in self.masked]
+        values += [found.given, found.suggested] if found.column in self.masked else []
+        return mask_card(card, self.masked, self.table.label, [str(v) for v in values if v is not None])
+
+    @property
+    def terms(self) -> Terms:
+        """What this review works under: the definitions of the classes, masked columns, and what should be known first."""
+        label = self.table.label
+        remarks = self.cautions
+        unclear = self.log.unclear()
+        remarks += list(unclear["says"]) if len(unclear) else []
+        return Terms(
+            list(self.settings.definitions(label)),
+            self.settings.version(label),
+            sorted(self.masked),
+            self.blind,
+            remarks,
+            [] if label in self.masked else self.classes,
+            # A blind reviewer learns nothing of what others have decided.
+            "" if self.blind else tell_agreement(self.log.agreement()),
+        )
+
+    def define(
+        self,
+        name: Scalar,
+        meaning: str | None = None,
+        examples: Sequence[str] | None = None,
+        borderline: Sequence[str] | None = None,
+    ) -> Definition:
+        """Write down what a class of the label means, in `dcai.yaml`; what is left out stays as it was.
+
+        Later decisions about the label name this state of the definitions in their `why`.
+
+        Raises
+        ------
+        InputError
+            Where there is no such class, or `dcai.yaml` cannot be read.
+        """
+        if self.table.label is None:
+            raise InputError("This audit has no label, so there is no class to define.")
+        with self._lock:
+            self.settings = settings_of(self.log.path)  # others may have written to it
+            known = self.settings.definitions(self.table.label)
+            changed = change_definition(known, self.classes, name, meaning, examples, borderline)
+            self.settings = write_definition(self.settings, self.table.label, changed)
+            return changed
+
+    def mark_sensitive(self, *columns: str) -> tuple[str, ...]:
+        """Mark columns as sensitive in `dcai.yaml`: from here on the log holds keyed hashes of them, and cards hide them.
+
+        A widget that is open hides them once its cell is run again. What the log holds already stays; see
+        `CorrectionLog.forget`.
+
+        Returns
+        -------
+        tuple of str
+            All sensitive columns of this data.
+
+        Raises
+        ------
+        InputError
+            Where there is no such column, or the label of a review with controls or repeats is named.
+        """
+        for name in columns:
+            if name not in self.table.frame.columns:
+                raise InputError.unknown_name("column", name, self.table.frame.columns)
+        with self._lock:
+            self._refuse_hidden_trials(columns)
+            self.settings = mark_sensitive(settings_of(self.log.path), *columns)
+            self._open_ledgers(self.log.path)
+            return tuple(sorted(self.masked))
 
     # ------------------------------------------------------------ groups
 
     @cached_property
     def _groups(self) -> Groups:
-        return make_groups(self._queue, self.audit.hash, self._form)
+        trials = self._queue["finding"].isin(list(self._trials))
+        groups = make_groups(self._queue[~trials], self.audit.hash, self._form)
+        # A control is no member, but its card shows the group that it would be in, as that of any other finding does.
+        planted = make_groups(self._queue[trials], self.audit.hash, self._form)
+        alone = {name: found for name, found in planted.members.items() if name not in groups.members}
+        return replace(groups, members=groups.members | alone, group_of=planted.group_of | groups.group_of)
 
     def group(self, finding: str) -> Group | None:
         """Return the group of a finding: same detector, column, given and suggested value; None where nothing is suggested."""
         found = self._find(finding)
-        name = self._groups.group_of.get(finding)
+        trial = self._trials.get(finding)
+        name = self._groups.group_of.get(finding if trial is None else trial.original or finding)
         if name is None:
             return None
         with self._lock:
             members, proof = self._groups.named(name), self.certificate(name)
-        about_label = found["column"] == self.table.label
-        changes = [plain(found[c]) for c in ("given", "suggested")]
-        told = [
-            shorten(str(v), 40) or "(empty)" for v in (self._form.tell_change(*changes) if about_label else changes)
-        ]
-        decided = sum(self._groups.group_of.get(f) == name for f in self._verdicts)
-        return Group(name, " → ".join(told), len(members), decided, proof.valid, proof.statement)
+        decided = sum(member in self._verdicts for member in members)
+        return Group(name, title_group(self._form, found), len(members), decided, proof.valid, proof.statement)
 
     def draw(self, group: Group | str, count: int = 1) -> list[str]:
         """Return the next members of a group to review, drawn at random; only reviews in this order count for the certificate."""
@@ -351,15 +210,19 @@ class Review:
     def certificate(self, group: Group | str) -> Certificate:
         """Return what the randomly drawn and reviewed members prove about the rest of the group."""
         with self._lock:
-            members, right, reviewed = self._members(group), 0, 0
-            for name in members:
-                line = self.decision_about(name)
-                if line is None or "certificate" in line.why:
-                    break
-                reviewed += 1
-                right += self._took_suggestion(name, line)
-            open_ones = sum(name not in self._verdicts for name in members)
-            return certify(len(members), reviewed, right, left=open_ones)
+            members = self._members(group)
+            found = [self._judge_suggestion(name) for name in members]
+            reviewed = found.index(None) if None in found else len(found)
+            known = [taken for taken in found[reviewed:] if taken is not None]
+            return certify(
+                len(members), reviewed, sum(map(bool, found[:reviewed])), known_right=sum(known),
+                known_wrong=len(known) - sum(known), left=sum(name not in self._verdicts for name in members),
+            )  # fmt: skip
+
+    def _judge_suggestion(self, finding: str) -> bool | None:
+        """Whether a reviewer took what a finding suggests; None where nobody looked at it."""
+        line = self.decision_about(finding)
+        return None if line is None or "certificate" in line.why else self._took_suggestion(finding, line)
 
     def _members(self, group: Group | str) -> list[str]:
         return self._groups.named(group.group if isinstance(group, Group) else group)
@@ -381,18 +244,31 @@ class Review:
             proof = self.certificate(group)
             if not proof.valid:
                 raise StaleError(f"This group cannot be accepted. {proof.statement}")
-            drafts, rows = [], []
-            for name in self._members(group):
-                if self.decided(name) is None:
-                    verdict = "relabel" if self._column_of(name) == self.table.label else "edit"
-                    suggested = plain(self._find(name)["suggested"])
-                    draft, row = self._draft(name, verdict, suggested, None, "", certificate=asdict(proof))
-                    drafts.append(draft)
-                    rows.append(row)
-            return self._append(drafts, rows)
+            verdicts = {
+                n: "relabel" if self._column_of(n) == self.table.label else "edit" for n in self._members(group)
+            }
+            orders = [
+                (n, verdict, plain(self._find(n)["suggested"]), None)
+                for n, verdict in verdicts.items()
+                if self.decided(n) is None and n not in self._trials
+            ]
+            return self._decide_all(orders, certificate={**asdict(proof), "statement": proof.statement})
 
+    def merge(self, column: str, spellings: Sequence[Scalar], keep: Scalar, note: str = "") -> list[Correction]:
+        """Make several spellings of a column one: each row of the data that holds one of them gets `keep`, at once.
 
-def _check_name(by: object) -> str:
-    if not isinstance(by, str) or not by.strip():
-        raise InputError.wrong_value("by", "Review", "the reviewer's name", by)
-    return by.strip()
+        Raises
+        ------
+        InputError
+            Where the column does not exist, cannot take the value, or holds none of the spellings.
+        """
+        with self._lock:
+            orders = order_merge(self.table, self.classes, column, spellings, keep)
+            about = {
+                row: name
+                for row, *_ in orders
+                for name in self._find_row(row, self._ledger)
+                if self._column_of(name) == column
+            }
+            named = [(about.get(row, row), verdict, keep, column) for row, verdict, keep, column in orders]
+            return self._decide_all(named, note, merged=[plain(s) for s in spellings])

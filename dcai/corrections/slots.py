@@ -25,6 +25,7 @@ from dcai.base.identity import RowIndex, mark_twin
 from dcai.base.parts import part_of
 from dcai.base.records import Correction, Scalar
 from dcai.corrections.standing import find_standing
+from dcai.corrections.veils import Veil
 
 # Up to this many combinations of one row's written values are all tried; beyond it only those that stood at some time.
 STATE_LIMIT = 64
@@ -39,15 +40,25 @@ _IMPOSSIBLE = 1e12
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that a log's fingerprints and row hashes cover: `identity` (the label left out) and the label."""
+    """The columns that a log's fingerprints and row hashes cover: `identity` (the label left out) and the label.
+
+    `veiled` are those of them that are covered by their keyed hashes, each with the name of its key.
+    """
 
     identity: tuple[str, ...]
     label: str | None
+    veiled: tuple[tuple[str, str], ...] = ()
 
     @property
     def digest(self) -> str:
         """Name this set of columns by a short hash."""
-        return to_hex(hash_cell("\x1e".join(self.identity), f"label:{self.label}"))[:8]
+        hidden = "".join(f"\x1e{name}\x1f{key}" for name, key in self.veiled)
+        return to_hex(hash_cell("\x1e".join(self.identity), f"label:{self.label}{hidden}"))[:8]
+
+    @property
+    def veil(self) -> Veil:
+        """What covers the columns."""
+        return Veil(dict(self.veiled))
 
 
 @dataclass(frozen=True)
@@ -226,6 +237,9 @@ class Finder:
         cost = np.full((len(slots), len(rows) + len(slots)), _IMPOSSIBLE)
         for i, slot in enumerate(slots):
             hashes = {name: max(n for (h, _), n in slot.states.items() if h == name) for name, _ in slot.states}
+            # A row that was left out has all its other corrections behind it.
+            out = -_DONE * (1 + max(slot.states.values()))
+            cost[i, len(rows) + i] = out if slot.gone else _UNMATCHED if slot.sure else 0.0
             for j, row in enumerate(rows):
                 state = states[j]
                 if state in slot.states:
@@ -235,12 +249,18 @@ class Finder:
                 if state in known:
                     cost[i, j] -= _EXPLAINED
                 cost[i, j] -= _WRITTEN * self._count_written(slot, row)
-            # A row that was left out has all its other corrections behind it.
-            done = -_DONE * (1 + max(slot.states.values()))
-            cost[i, len(rows) + i] = done if slot.gone else _UNMATCHED if slot.sure else 0.0
         for i, j in enumerate(_assign(cost)):
             if j < len(rows) and cost[i, j] < _UNMATCHED:
                 slots[i].row = rows[j]
+        self._return_gone(slots, rows)
+
+    def _return_gone(self, slots: list[Slot], rows: list[int]) -> None:
+        """Find a row that was to be left out and is there under a label that nobody here gave it."""
+        free = sorted(set(rows) - {slot.row for slot in slots})
+        for slot in slots:
+            if slot.gone and slot.row is None:
+                slot.row = next((row for row in free if self.index.base(row) == slot.base), None)
+                free = [row for row in free if row != slot.row]
 
     def _count_written(self, slot: Slot, row: int) -> int:
         """Count the corrections whose very text stands in the row: "" and N/A mean the same, and are not."""

@@ -82,7 +82,7 @@ def _find_row_disputes(lines: list[Correction]) -> dict[str, str]:
     for line in lines:
         cells[line.part, line.column].append(line)
     for group in cells.values():
-        if len({_outcome(c) for c in group}) > 1:
+        if len({outcome_of(c) for c in group}) > 1:
             disputed |= dict.fromkeys((c.id for c in group), _tell(group))
     for line in lines:
         if line.verdict == "exclude":
@@ -92,7 +92,7 @@ def _find_row_disputes(lines: list[Correction]) -> dict[str, str]:
     return disputed
 
 
-def _outcome(line: Correction) -> Hashable:
+def outcome_of(line: Correction) -> Hashable:
     """Say what a decision makes of its cell; equal outcomes are no dispute."""
     if line.verdict == "ambiguous" and isinstance(line.value, list):
         return "ambiguous", frozenset(canonical(v) for v in line.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,7 +15,9 @@ MEANING = (
 )
 
 
-def estimate_interval(score: float, draws: npt.NDArray[np.float64], level: float = LEVEL) -> tuple[float, float]:
+def estimate_interval(
+    score: float, draws: npt.NDArray[np.float64], level: float = LEVEL, units: int | None = None
+) -> tuple[float, float]:
     """Make a confidence interval for a score (or a paired difference of scores) from resampled training and test rows.
 
     The bootstrap (Efron & Tibshirani 1993, chapters 6 and 12) estimates two variances: the one between models that
@@ -34,6 +38,8 @@ def estimate_interval(score: float, draws: npt.NDArray[np.float64], level: float
         (the same draws for every model). NaN where a score does not exist, such as for a draw without a class.
     level : float
         The confidence level.
+    units : int, optional
+        How many independent units the test has where rows belong to groups: few groups tell little about others.
 
     Returns
     -------
@@ -45,22 +51,73 @@ def estimate_interval(score: float, draws: npt.NDArray[np.float64], level: float
     >>> estimate_interval(0.5, np.full((5, 11), 0.5))
     (0.5, 0.5)
     """
-    from scipy import stats
-
-    from_training = _variance(draws[:, 0])
-    whole = ~np.isnan(draws[:, 1:]).any(axis=0)
-    from_test = _variance(draws[:, 1:][:, whole].mean(axis=0))
-    total = from_training[0] + from_test[0]
-    if not np.isfinite(total):
-        return float("nan"), float("nan")
-    if total == 0:
-        return float(score), float(score)
-    freedom = total**2 / (from_training[0] ** 2 / from_training[1] + from_test[0] ** 2 / from_test[1])
-    reach = float(stats.t.ppf(0.5 + level / 2, freedom) * np.sqrt(total))
+    reach = reach_of(*estimate_error(draws, units), level)
     return float(score - reach), float(score + reach)
 
 
-def _variance(values: npt.NDArray[np.float64]) -> tuple[float, int]:
+def estimate_error(draws: npt.NDArray[np.float64], units: int | None = None) -> tuple[float, float]:
+    """Return the standard error and its degrees of freedom; NaN where there are too few values, 0 where nothing varies."""
+    return add_variances(find_variance(draws[:, 0]), find_test_variance(draws[:, 1:], units))
+
+
+def find_test_variance(draws: npt.NDArray[np.float64], units: int | None = None) -> tuple[float, float]:
+    """Return the variance of the mean of several models between draws of test rows, and its degrees of freedom."""
+    whole = ~np.isnan(draws).any(axis=0)
+    variance, known = find_variance(draws[:, whole].mean(axis=0))
+    return variance, known if units is None else max(1, min(known, units - 1))
+
+
+def add_variances(*parts: tuple[float, float]) -> tuple[float, float]:
+    """Return the standard error of a sum of independent parts, each a variance with its degrees of freedom (Welch)."""
+    total = sum(variance for variance, _ in parts)
+    if not np.isfinite(total):
+        return float("nan"), 1.0
+    if total == 0:
+        return 0.0, 1.0
+    return float(np.sqrt(total)), float(total**2 / sum(variance**2 / freedom for variance, freedom in parts))
+
+
+def reach_of(error: float, freedom: float, level: float = LEVEL) -> float:
+    """Return how far an interval reaches to each side; NaN where there is no error estimate."""
+    from scipy import stats
+
+    return float(stats.t.ppf(0.5 + level / 2, freedom) * error) if error else 0.0
+
+
+def find_p(gain: float, draws: npt.NDArray[np.float64], units: int | None = None) -> float:
+    """Return the two-sided p-value of a paired gain, by the same error and degrees of freedom as its interval.
+
+    Examples
+    --------
+    >>> find_p(0.0, np.zeros((5, 11)))
+    1.0
+    """
+    from scipy import stats
+
+    error, freedom = estimate_error(draws, units)
+    if error == 0:
+        return 1.0 if gain == 0 else float("nan")
+    return float(2 * stats.t.sf(abs(gain) / error, freedom))
+
+
+def correct_holm(values: Sequence[float]) -> list[float]:
+    """Correct p-values for their number (Holm 1979): the chance of any false one among them stays below the limit.
+
+    Examples
+    --------
+    >>> correct_holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    known = [i for i, value in enumerate(values) if not np.isnan(value)]
+    corrected = [float("nan")] * len(values)
+    highest = 0.0
+    for place, i in enumerate(sorted(known, key=lambda i: values[i])):
+        highest = max(highest, min(1.0, (len(known) - place) * values[i]))
+        corrected[i] = highest
+    return corrected
+
+
+def find_variance(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Return variance and degrees of freedom; NaN where fewer than two values exist."""
     known = values[~np.isnan(values)]
     if len(known) < 2:  # noqa: PLR2004 (a variance needs two values)

@@ -187,7 +187,8 @@ def seed_model(model: Any, seed: int) -> Any:
 
 def explain_failure(name: str, step: str, error: Exception) -> InputError:
     """Say that a user's model or scorer cannot work with these data."""
+    said = shorten(str(error).strip().splitlines()[0] if str(error).strip() else repr(error), 200).rstrip(".")
     return InputError(
-        f"The {step} {name!r} cannot be used on these columns: {shorten(str(error).strip().splitlines()[0] if str(error).strip() else repr(error), 200)} "
+        f"The {step} {name!r} cannot be used on these columns: {said}. "
         "Pass a pipeline that encodes texts and fills missing values, or another scorer."
     )

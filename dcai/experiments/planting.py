@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 Kind = Literal["uniform", "pairwise", "class-dependent", "near-boundary"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+_LEAST = 1e-6  # of a probability, so that every row can be drawn when all are asked for
 
 
 def plant(
@@ -35,7 +36,8 @@ def plant(
     kind : str, default "uniform"
         "uniform": any row, any other class. "pairwise": any row, always the class that follows its own in sorted
         order. "class-dependent": some classes are taken for certain others more often, by a random confusion table.
-        "near-boundary": the rows that a model is least sure about get the class that it would sooner believe.
+        "near-boundary": rows that a model is unsure about, the more unsure the likelier, get the class that it would
+        sooner believe.
     random_state : int
         The same number plants the same errors.
 
@@ -72,11 +74,11 @@ def plant(
     if codes.max() < 1:
         raise InputError(f"The label {label!r} has fewer than two classes: no label can be made wrong. Name another.")
     random = np.random.default_rng(random_state)
-    chance = _spread_chances(table, classes, kind, random)
-    rows = _choose_rows(codes, chance, round(float(rate) * int((codes >= 0).sum())), random, kind)
+    chance = _spread_chances(table, classes, kind, random, random_state)
+    rows = _choose_rows(codes, chance, round(float(rate) * int((codes >= 0).sum())), random)
     names = _name_classes(column, codes)
     noisy = column.copy()
-    noisy.iloc[rows] = [names[_draw(chance[i], random, kind)] for i in rows]
+    noisy.iloc[rows] = [names[_draw(chance[i], random)] for i in rows]
     return table.frame.assign(**{label: noisy}), column.copy()
 
 
@@ -85,7 +87,9 @@ def _name_classes(column: pd.Series[Any], codes: Codes) -> list[Any]:
     return [column.iloc[int(np.flatnonzero(codes == code)[0])] for code in range(codes.max() + 1)]
 
 
-def _spread_chances(table: Table, classes: pd.Categorical, kind: Kind, random: np.random.Generator) -> Floats:
+def _spread_chances(
+    table: Table, classes: pd.Categorical, kind: Kind, random: np.random.Generator, random_state: int
+) -> Floats:
     """Return how readily each row takes each class, shape (n, K); its own class has 0."""
     codes, size = classes.codes, len(classes.categories)
     makers: dict[Kind, Callable[[], Floats]] = {
@@ -93,16 +97,40 @@ def _spread_chances(table: Table, classes: pd.Categorical, kind: Kind, random: n
         "pairwise": lambda: np.roll(np.eye(size), 1, axis=1),
         "class-dependent": lambda: random.dirichlet(np.full(size, 0.5), size) * random.random((size, 1)),
     }
-    chance = makers[kind]()[codes] if kind in makers else _ask_model(table, list(classes.categories))
+    if kind not in makers:
+        return _ask_boundary(
+            _ask_model(table, list(classes.categories), random_state), np.asarray(codes, dtype=np.intp)
+        )
+    chance = makers[kind]()[codes]
     chance[np.arange(len(codes)), codes] = 0.0
     return np.asarray(chance)
 
 
-def _ask_model(table: Table, classes: list[str]) -> Floats:
+def _ask_boundary(probabilities: Floats, codes: Codes) -> Floats:
+    """Let a row take the likeliest other class only, the more readily the nearer the odds are to even, on either side."""
+    rows = np.arange(len(codes))
+    own = probabilities[rows, codes]
+    others = probabilities.copy()
+    others[rows, codes] = -1.0
+    best = others.argmax(axis=1)
+    rival = others[rows, best]
+    chance = np.zeros_like(probabilities)
+    chance[rows, best] = (np.minimum(own, rival) + _LEAST) / (np.maximum(own, rival) + _LEAST)
+    return chance
+
+
+def _ask_model(table: Table, classes: list[str], random_state: int) -> Floats:
     """Return the out-of-sample probabilities of the classes, in the order of their canonical texts."""
     from dcai.findings.report import audit
 
-    found = audit(table.frame, table.label, task="classification", detectors=["labels"], progress=False)
+    found = audit(
+        table.frame,
+        table.label,
+        task="classification",
+        detectors=["labels"],
+        random_state=random_state,
+        progress=False,
+    )
     if found.probabilities is None:
         raise InputError(
             f"No model can say which rows lie near a boundary: {found.checks['reason'].iloc[0]}. Choose another kind of noise."
@@ -111,16 +139,12 @@ def _ask_model(table: Table, classes: list[str]) -> Floats:
     return np.array(named.reindex(columns=classes, fill_value=0.0), dtype=np.float64)
 
 
-def _choose_rows(codes: Codes, chance: Floats, number: int, random: np.random.Generator, kind: Kind) -> Codes:
+def _choose_rows(codes: Codes, chance: Floats, number: int, random: np.random.Generator) -> Codes:
     weight = np.where(codes >= 0, chance.sum(axis=1), 0.0)
     possible = np.flatnonzero(weight > 0)
-    if kind == "near-boundary":
-        return possible[np.argsort(-chance[possible].max(axis=1), kind="stable")[:number]]
     share = weight[possible] / weight[possible].sum()
     return np.asarray(random.choice(possible, min(number, len(possible)), replace=False, p=share), dtype=np.intp)
 
 
-def _draw(chance: Floats, random: np.random.Generator, kind: Kind) -> int:
-    if kind == "near-boundary":
-        return int(chance.argmax())
+def _draw(chance: Floats, random: np.random.Generator) -> int:
     return int(random.choice(len(chance), p=chance / chance.sum()))

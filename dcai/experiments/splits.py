@@ -95,3 +95,12 @@ def draw_rows(strata: npt.NDArray[Any], generator: np.random.Generator) -> Posit
         members = np.flatnonzero(codes == code)
         drawn[members] = generator.choice(members, size=len(members), replace=True)
     return drawn
+
+
+def draw_clusters(clusters: Positions, generator: np.random.Generator) -> Positions:
+    """Draw as many groups as there are, with replacement, and return the positions of all their rows."""
+    _, codes = np.unique(clusters, return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(codes.max() + 2))
+    drawn = generator.integers(0, codes.max() + 1, codes.max() + 1)
+    return np.concatenate([order[starts[g] : starts[g + 1]] for g in drawn])

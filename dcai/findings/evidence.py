@@ -6,16 +6,19 @@ which the caller's rows happen to stand, and permuting them moves no finding.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from xxhash import xxh3_64_hexdigest
 
 from dcai.base.errors import InputError
 from dcai.base.identity import number_hashes
 from dcai.base.table import Table
+from dcai.findings.cache import CACHE, make_key
 from dcai.findings.labels import models
 from dcai.findings.labels.classes import Labels, read_labels
 from dcai.findings.labels.noise import Noise, estimate_noise
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
+T = TypeVar("T")
 Task = Literal["classification", "regression", "multilabel", "token"]
 
 TASKS = ("classification", "regression", "multilabel", "token")
@@ -173,11 +177,25 @@ class Evidence:
 
     # ---------------------------------------------------------------- features
 
+    def recall(self, what: str, make: Callable[[], T]) -> T:
+        """Return what was made of the same features before, or make it; the label must have no part in it."""
+        return CACHE.get(self._mark and f"{what} {self._mark}", make)
+
+    @cached_property
+    def _mark(self) -> str | None:
+        """What the features are, in canonical order; None where their cells alone do not tell."""
+        table, given = self.table, self.settings.features
+        if any(table.kinds[name] == "image" for name in table.features):
+            return None  # the files may change
+        if isinstance(given, np.ndarray):
+            given = given.shape, str(given.dtype), xxh3_64_hexdigest(given[self.positions].tobytes())
+        return make_key(table.frame, table.features, given, len(table))
+
     @cached_property
     def roles(self) -> dict[str, str]:
         """How each feature column is read."""
-        names = self.settings.features
-        return models.roles_of(self.table, tuple(names) if isinstance(names, (list, tuple)) else None)
+        given = tuple(names) if isinstance(names := self.settings.features, (list, tuple)) else None
+        return self.recall("roles", lambda: models.roles_of(self.table, given))
 
     @cached_property
     def features(self) -> Any:
@@ -203,7 +221,7 @@ class Evidence:
         if not self.roles:
             raise Unmet("no column can serve as a feature")
         self.progress("features", 0, 1)
-        made = compact_columns(self.table.frame, self.roles)
+        made = self.recall("compact", lambda: compact_columns(self.table.frame, self.roles))
         self.progress("features", 1, 1)
         return made
 
@@ -243,19 +261,19 @@ class Evidence:
         """What the columns settle in each other, and the cells that break it."""
         from dcai.findings.cells.relations import relate_columns
 
-        return relate_columns(self.table)
+        return self.recall("relations", lambda: relate_columns(self.table))
 
     @cached_property
     def resemblance(self) -> Resemblance:
         """The pairs of rows that are nearly equal."""
         from dcai.findings.cells.resemblance import find_resemblance
 
-        return find_resemblance(self.table, self.relations)
+        return self.recall("resemblance", lambda: find_resemblance(self.table, self.relations))
 
     @cached_property
     def copies(self) -> Rows:
         """A number for each row, the same for rows that agree in all columns but label and key, shape (n,)."""
-        return number_hashes(self.table.hash_over(self.table.features))
+        return self.recall("copies", lambda: number_hashes(self.table.hash_over(self.table.features)))
 
     @cached_property
     def twins(self) -> Rows:
@@ -285,20 +303,11 @@ class Evidence:
     @cached_property
     def neighbours(self) -> tuple[Floats, Rows]:
         """Distances to and positions of each row's nearest other rows, shape (n, k) each."""
-        from sklearn.neighbors import NearestNeighbors
+        from dcai.findings.features.nearness import find_nearest
 
-        points = self.points
-        sample = np.unique(np.linspace(0, len(points) - 1, self.compared).astype(np.intp))
-        size = min(NEIGHBOURS, len(sample) - 1)
-        if size < 1:
+        if self.compared < 2:  # noqa: PLR2004 (a row and another one)
             raise Unmet("there are too few rows to have neighbours")
-        far, near = NearestNeighbors(n_neighbors=size + 1).fit(points[sample]).kneighbors(points)
-        near = sample[near]
-        # A row is not its own neighbour; it is found by its number, not by its place, for copies are as near.
-        own = near == np.arange(len(points))[:, None]
-        own[~own.any(axis=1), -1] = True
-        keep = ~own
-        return far[keep].reshape(len(points), size), near[keep].reshape(len(points), size)
+        return self.recall("neighbours", lambda: find_nearest(self.points, self.compared, NEIGHBOURS))
 
     # ---------------------------------------------------------------- predictions
 
@@ -382,6 +391,9 @@ class Evidence:
 
 def make_evidence(table: Table, settings: Settings, progress: Progress) -> Evidence:
     """Sort a table into canonical order."""
+    if "row_hashes" not in vars(table):
+        key = make_key(table.frame, table.identifying, "rows")
+        vars(table)["row_hashes"] = CACHE.get(key, lambda: table.row_hashes)
     keys = np.column_stack([table.row_hashes, table.label_hashes])
     order = np.lexsort(keys.T[::-1])
     return Evidence(table.take(order), order, settings, progress)

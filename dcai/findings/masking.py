@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dcai.base.settings import find_settings
 from dcai.base.table import Table
-from dcai.findings.detectors.personal_data import mask
-from dcai.findings.tables.identifiers import IDENTIFIERS
+from dcai.findings.tables.identifiers import IDENTIFIERS, mask
 from dcai.findings.wording import name_some
 
 if TYPE_CHECKING:
@@ -19,19 +20,26 @@ FREE_WORDS = 8  # words a cell, on average: of such texts only what identifies p
 _SAMPLE = 200
 _SHORTEST = 3  # characters; shorter values stand in sentences for many other things
 _MOST_PEERS = 20
+HIDDEN = "(hidden)"
 
 
 @dataclass(frozen=True)
 class Veil:
-    """Which columns are masked, and whether whole or only what identifies people within free texts."""
+    """Which columns are masked, and whether whole or only what identifies people within free texts.
+
+    Of those that are `marked` as sensitive nothing is shown, not even the first letter.
+    """
 
     table: Table
     whole: Mapping[str, bool]
+    marked: frozenset[str] = frozenset()
 
     def show(self, value: object, column: object) -> object:
         """Return a cell as it may be shown."""
         if value is None or column not in self.whole:
             return value
+        if column in self.marked:
+            return HIDDEN
         return mask(str(value)) if self.whole[str(column)] else mask_parts(str(value))
 
     def cell(self, row: int, column: str) -> object:
@@ -48,9 +56,11 @@ class Veil:
         rows = [r for r in [found.row, *([] if stored else found.peers[:_MOST_PEERS])] if r >= 0]
         cells = (self.table.cell(int(r), name) for r in rows for name, whole in self.whole.items() if whole)
         hidden |= {str(cell) for cell in cells if cell is not None}
+        secret = {str(self.table.cell(int(r), name)) for r in rows for name in self.marked}
+        secret |= {str(v) for v in (found.given, found.suggested) if found.column in self.marked}
         for value in sorted(hidden, key=lambda v: (-len(v), v)):
             if len(value) >= _SHORTEST:
-                shown = mask(value)
+                shown = HIDDEN if value in secret else mask(value)
                 text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", lambda _, shown=shown: shown, text)  # type: ignore[misc]  # mypy knows no default in a lambda
         return mask_parts(text)
 
@@ -58,12 +68,15 @@ class Veil:
         """Say which columns are masked; empty where none is."""
         if not self.whole:
             return ""
-        return f"Values of {name_some(list(self.whole))} are masked, for they seem to be personal data; audit.findings holds them in clear."
+        why = "they are marked as sensitive" if set(self.whole) <= self.marked else "they seem to be personal data"
+        return f"Values of {name_some(list(self.whole))} are masked, for {why}; audit.findings holds them in clear."
 
 
 def make_veil(audit: Audit) -> Veil:
     """Make the veil over the columns that the audit found to hold personal data."""
-    return Veil(audit.table, {name: not _is_free_text(audit.table, name) for name in audit.masked or ()})
+    marked = frozenset(audit.marked or ())
+    whole = {name: name in marked or not _is_free_text(audit.table, name) for name in audit.masked or ()}
+    return Veil(audit.table, whole, marked)
 
 
 def mask_parts(text: str) -> str:
@@ -84,6 +97,12 @@ def list_masked(columns: Iterable[object], detectors: Iterable[object]) -> tuple
     """List the columns that findings of `personal_data` are about."""
     named = zip(columns, detectors, strict=True)
     return tuple(dict.fromkeys(str(c) for c, d in named if d == "personal_data" and c is not None))
+
+
+def list_marked(table: Table) -> tuple[str, ...]:
+    """List the columns that the `dcai.yaml` of the repository at hand marks as sensitive."""
+    sensitive = find_settings(Path.cwd()).sensitive
+    return tuple(str(c) for c in table.frame.columns if c in sensitive)
 
 
 def _is_free_text(table: Table, name: str) -> bool:

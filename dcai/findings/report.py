@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,34 +19,17 @@ from dcai.base.table import Table, make_table
 from dcai.findings.arguments import check_settings, check_use
 from dcai.findings.detectors import Detector, load_detectors
 from dcai.findings.evidence import Settings, Task
+from dcai.findings.labels.estimates import ErrorEstimate
 from dcai.findings.progress import Progress, tell_progress
 from dcai.findings.shape import ORDERED
 
 if TYPE_CHECKING:
-    from dcai.findings.background import Background
-    from dcai.findings.explanation import Explanation
+    from dcai.findings.explanations.context import Context
+    from dcai.findings.explanations.explanation import Explanation
     from dcai.findings.labels.tasks import Reading
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class ErrorEstimate(NamedTuple):
-    """How many labels are wrong: an estimate, and a range that is meant to hold the number.
-
-    `low` is what even the rows that the model is surest of do not explain by overlap of the classes; `high` takes all
-    disagreement with the model for wrong labels, and what it may have learnt of them. Measured, not proven: over audits
-    of 13 kinds of clean tables with errors planted at 0 to 20 % (uniform, pairwise, class-dependent, along the borders of
-    classes), the range held the planted number in at least 95 of 100 (``tests/benchmarks/bench_expected_errors.py``).
-    It is wide where nothing tells overlap from noise, and two things break it: errors that follow a rule which the model
-    learns may be more than `high`, and labels that are random by nature, as much in every row, look like wrong ones.
-    After a review (`Audit.refine`) it counts the wrong labels that are *left*, among those that nobody has looked at:
-    what was corrected does not count any more, and where every label was reviewed it is 0.
-    """
-
-    estimate: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,8 +63,8 @@ class Audit:
     reading : Reading or None
         What the label was taken for: its `task`, and `why` where that was inferred.
     masked : tuple of str
-        The columns whose values reports and explanations mask: those with findings of ``personal_data``. `findings` and
-        `table` hold them in clear.
+        The columns whose values reports and explanations mask: those with findings of ``personal_data``, and those
+        that ``dcai.yaml`` marks as sensitive (`marked`). `findings` and `table` hold them in clear.
     """
 
     table: Table
@@ -99,14 +82,17 @@ class Audit:
     detectors: Mapping[str, Detector] = field(default_factory=dict)
     reviewed: Mapping[str, Any] = field(default_factory=dict)
     masked: tuple[str, ...] | None = None
+    marked: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Remember which columns reports mask, whatever findings are left out later."""
-        if self.masked is None:
-            from dcai.findings.masking import list_masked
+        from dcai.findings.masking import list_marked, list_masked
 
-            masked = list_masked(self.findings["column"], self.findings["detector"])
-            object.__setattr__(self, "masked", masked)
+        if self.marked is None:
+            object.__setattr__(self, "marked", list_marked(self.table))
+        if self.masked is None:
+            masked = (*(self.marked or ()), *list_masked(self.findings["column"], self.findings["detector"]))
+            object.__setattr__(self, "masked", tuple(dict.fromkeys(masked)))
 
     @property
     def label(self) -> str | None:
@@ -239,24 +225,24 @@ class Audit:
         >>> found.explain(30)
         Explanation(row 30: 1 finding (variants))
         """
-        from dcai.findings.explanation import explain
+        from dcai.findings.explanations.explanation import explain
 
         return explain(self, finding_or_row)
 
     @cached_property
     def telling(self) -> list[str]:
         """The columns that a row is best shown by, the most telling first."""
-        from dcai.findings.telling import rank_columns
+        from dcai.findings.explanations.relevance import rank_columns
 
         return rank_columns(self)
 
     @cached_property
-    def background(self) -> Background:
+    def context(self) -> Context:
         """What explanations share: made when first asked for, and kept."""
-        from dcai.findings.background import Background
+        from dcai.findings.explanations.context import Context
 
         whole = self.probabilities is not None and len(self.probabilities) == len(self.table)
-        return Background(self.table, self.settings, self.probabilities if whole else None)
+        return Context(self.table, self.settings, self.probabilities if whole else None)
 
     def refine(self, log: Decisions, *, progress: bool | Progress | None = None) -> Audit:
         """Learn from what was reviewed, and rank again.
@@ -305,8 +291,13 @@ def audit(  # noqa: PLR0913 (all of it is optional, and told apart by name)
     random_state: int = 0,
     progress: bool | Progress | None = None,
     memory: int | str | None = None,
+    client: Any = None,
 ) -> Audit:
     """Look for wrong labels and wrong values in a table.
+
+    What was made of the features is kept in the process, by their content, and used again when only labels changed: the
+    findings are those of a first audit, in less time. It takes at most 256 MiB, and less on small machines;
+    `dcai.findings.cache.CACHE` has the `limit`, and `clear()`.
 
     Parameters
     ----------
@@ -351,6 +342,10 @@ def audit(  # noqa: PLR0913 (all of it is optional, and told apart by name)
     memory : int or str, optional
         How much memory the audit may take, in bytes or as a text such as ``"2GB"``: Parquet that needs more is read in
         batches. None allows half of what is free, 4 GiB at most. Not for frames that are in memory already.
+    client : dask.distributed.Client, optional
+        A running client (``pip install dcai[dask]``), whose workers then fit the models of the folds and read stretches of
+        Parquet, whose path they must see too. The findings are those of one machine, bit for bit on processors of one
+        kind; what was lost with a worker is done anew. `dcai.findings.workers` says how far that carries.
 
     Returns
     -------
@@ -369,15 +364,17 @@ def audit(  # noqa: PLR0913 (all of it is optional, and told apart by name)
     >>> found.findings[["given", "suggested"]].values.tolist()
     [['maxda', 'mazda']]
     """
+    from dcai.findings.memory import check_memory
     from dcai.findings.running import run_detectors
     from dcai.findings.streaming.requests import audit_source, find_stored
+    from dcai.findings.workers import use_client
 
     hidden = [annotators] if isinstance(annotators, str) else list(annotators or ())
     source, allowed = find_stored(frame, memory)
     if source is not None:
         if source.need > allowed:
             settings = Settings(task, model, features, probabilities, folds, random_state, rules, test)
-            with tell_progress(progress) as tell:
+            with use_client(client), tell_progress(progress) as tell:
                 return audit_source(
                     source, label, key, settings, detectors, {"annotators": annotators, "groups": groups}, allowed, tell
                 )
@@ -388,5 +385,6 @@ def audit(  # noqa: PLR0913 (all of it is optional, and told apart by name)
     settings = check_settings(table, made)
     chosen = load_detectors(detectors)
     check_use(chosen, rules=rules, test=test)
-    with tell_progress(progress) as tell:
+    with use_client(client), tell_progress(progress) as tell:
+        check_memory(table, tell)
         return run_detectors(table, table, settings, chosen, tell)

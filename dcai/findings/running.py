@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,17 @@ from dcai.base.records import CheckStatus
 from dcai.base.table import Table
 from dcai.findings.detectors import Detector, is_ours
 from dcai.findings.evidence import Evidence, Settings, Unmet, make_evidence
+from dcai.findings.labels.estimates import ErrorEstimate
 from dcai.findings.labels.noise import Noise
 from dcai.findings.labels.prediction import check_model
+from dcai.findings.memory import release_after
 from dcai.findings.progress import Progress
-from dcai.findings.report import Audit, ErrorEstimate
+from dcai.findings.report import Audit
 from dcai.findings.shape import COLUMNS, FOUND, NOTE
+
+_TO_JSON = json.JSONEncoder(ensure_ascii=True, sort_keys=True, default=str).encode  # made once: names are many
+# Our detectors that see nothing but the features: what they say of a table holds whatever its labels are.
+OF_FEATURES = ("near_duplicates", "variants", "patterns", "dependencies", "ranges", "outliers")
 
 
 def run_detectors(
@@ -44,7 +51,9 @@ def run_detectors(
         if score is not None:
             scores[detector.name] = score[back]
         checks.append(check)
+        release_after(detector.name, evidence)
     tell("done", len(detectors), len(detectors))
+    release_after("done", evidence)
     findings = finish_findings(shown, parts, evidence.positions)
     counts = findings["detector"].value_counts()
     for check in checks:
@@ -107,17 +116,16 @@ def _collect(shown: Table, evidence: Evidence, back: npt.NDArray[np.intp], check
             "predictions": pd.Series(evidence.predictions[back], index=index, name=shown.label),
             "caution": caution,
         }
-    from dcai.findings.labels.estimates import estimate_errors
+    from dcai.findings.labels.estimates import count_errors, describe_range
 
     noise = evidence.noise
     consensus = annotators = None
-    found = evidence.consensus
+    found, counted = evidence.consensus, count_errors(evidence)
+    notes = [str(check["reason"]), describe_range(counted, len(evidence.labels.known), weak=noise.weak)]
     if found is not None:
         consensus, annotators = found.rows.iloc[back].set_axis(index), found.people
-        check["reason"] = "; ".join(filter(None, [str(check["reason"]), found.note]))
-    counted = estimate_errors(
-        evidence.probabilities, evidence.labels.codes, noise.doubt, weak=noise.weak, evidence=noise.evidence
-    )
+        notes.append(found.note)
+    check["reason"] = "; ".join(filter(None, notes))
     columns = pd.Index(list(evidence.labels.names), dtype=object)
     return {
         "probabilities": pd.DataFrame(evidence.probabilities[back], index=index, columns=columns),
@@ -147,9 +155,8 @@ def _run(detector: Detector, evidence: Evidence) -> tuple[pd.DataFrame | None, A
     try:
         for need in detector.needs:
             getattr(evidence, need)
-        found = _check_shape(detector, detector.find(evidence), evidence)
+        found, score = _ask(detector, evidence)
         reason = str(found.attrs.get(NOTE, ""))
-        score = _score(detector, evidence)
     except Unmet as unmet:
         status, reason = "skipped", str(unmet)
     except Exception as error:
@@ -166,6 +173,17 @@ def _run(detector: Detector, evidence: Evidence) -> tuple[pd.DataFrame | None, A
         "seconds": round(time.perf_counter() - start, 3),
     }
     return found, score, line
+
+
+def _ask(detector: Detector, evidence: Evidence) -> tuple[pd.DataFrame, npt.NDArray[np.float32] | None]:
+    """Ask a detector for its findings and scores; one of ours that does not look at the label may know them already."""
+
+    def ask() -> tuple[pd.DataFrame, npt.NDArray[np.float32] | None]:
+        return _check_shape(detector, detector.find(evidence), evidence), _score(detector, evidence)
+
+    if detector.name in OF_FEATURES and is_ours(detector):
+        return evidence.recall(detector.name, ask)
+    return ask()
 
 
 def _score(detector: Detector, evidence: Evidence) -> npt.NDArray[np.float32] | None:
@@ -213,8 +231,15 @@ def finish_findings(table: Table, parts: list[pd.DataFrame], positions: npt.NDAr
     joined = pd.concat(filled, ignore_index=True)
     rows = joined["row"].to_numpy(dtype=np.int64)
     joined["row"] = np.where(rows >= 0, positions[np.maximum(rows, 0)], -1)
-    joined["peers"] = pd.Series([[int(positions[p]) for p in peers] for peers in joined["peers"]], dtype=object)
+    joined["peers"] = pd.Series(_place_peers(list(joined["peers"]), positions), dtype=object)
     return rank_findings(name_findings(table, joined))
+
+
+def _place_peers(peers: list[list[int]], positions: npt.NDArray[np.intp]) -> list[list[int]]:
+    """Say where peers stand in the caller's order, all of them at once."""
+    flat = np.fromiter(chain.from_iterable(peers), dtype=np.intp)
+    placed = iter(positions[flat].tolist())
+    return [list(islice(placed, len(its))) for its in peers]
 
 
 def name_findings(table: Table, found: pd.DataFrame) -> pd.DataFrame:
@@ -239,7 +264,7 @@ def name_findings(table: Table, found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _to_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=True, sort_keys=True, default=str)
+    return _TO_JSON(value)
 
 
 def rank_findings(found: pd.DataFrame) -> pd.DataFrame:

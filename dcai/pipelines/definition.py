@@ -9,6 +9,7 @@ from typing import Any
 from dcai.base import display, git
 from dcai.base.errors import DcaiError, InputError, MissingError
 from dcai.base.records import NotebookParameters, Parameter, PipelineSummary, Promotion
+from dcai.base.yaml_text import builtin
 from dcai.pipelines import ledger, manifest, schemas
 from dcai.pipelines import parameters as params
 from dcai.pipelines.manifest import MANIFEST, PIPELINE_NOTEBOOK
@@ -21,7 +22,8 @@ FOLDER = "pipelines"
 class Pipeline:
     """A pipeline as its folder holds it; `promotion` says what `promote` did to make it.
 
-    `parameters` is a JSON Schema object; `inputs`, `outputs` and `corrections` are relative to `root`.
+    `parameters` is a JSON Schema object; `inputs`, `outputs` and `corrections` are relative to `root`. The forms of
+    `gates`, `triggers`, `environment`, `retries`, `smoke` stand in `dcai.pipelines.declarations`.
 
     Examples
     --------
@@ -38,8 +40,15 @@ class Pipeline:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     corrections: tuple[str, ...] | None = None
-    gates: dict[str, str] = field(default_factory=dict)
+    upstream: tuple[str, ...] = ()
+    gates: dict[str, Any] = field(default_factory=dict)
+    triggers: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     timeout: dict[str, float] = field(default_factory=dict)
+    retries: dict[str, Any] = field(default_factory=dict)
+    on_failure: tuple[str, ...] = ()
+    smoke: dict[str, Any] = field(default_factory=dict)
+    snapshots: bool = False
     promotion: Promotion | None = None
 
     @property
@@ -140,7 +149,7 @@ def define(found: Any, folder: Path, root: Path) -> Pipeline:
         raise InputError(
             f"'notebook' in {folder / MANIFEST} must be {PIPELINE_NOTEBOOK!r}, beside it. Got {got!r} instead."
         )
-    parameters = manifest.builtin(found.get("parameters", {}))
+    parameters = builtin(found.get("parameters", {}))
     if wrong := schemas.problem_of_schema(parameters):
         raise InputError(f"'parameters' in {folder / MANIFEST} is not a schema that can be used: {wrong}")
     corrections = found.get("corrections")
@@ -154,8 +163,15 @@ def define(found: Any, folder: Path, root: Path) -> Pipeline:
         inputs=tuple(str(require_inside(p, "An input")) for p in found.get("inputs", [])),
         outputs=tuple(str(require_inside(p, "An output")) for p in found.get("outputs", [])),
         corrections=None if corrections is None else tuple(str(require_inside(p, "A log")) for p in corrections),
-        gates={str(k): str(v) for k, v in found.get("gates", {}).items()},
+        upstream=tuple(map(str, found.get("upstream", []))),
+        gates=builtin(found.get("gates", {})),
+        triggers=builtin(found.get("triggers", {})),
+        environment=builtin(found.get("environment", {})),
         timeout={str(k): float(v) for k, v in found.get("timeout", {}).items()},
+        retries=builtin(found.get("retries", {})),
+        on_failure=tuple(map(str, found.get("on_failure", []))),
+        smoke=builtin(found.get("smoke", {})),
+        snapshots=bool(found.get("snapshots", False)),
     )
 
 

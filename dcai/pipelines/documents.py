@@ -14,6 +14,7 @@ from dcai.pipelines.schemas import is_json
 
 PARAMETERS = "parameters"
 INJECTED = "injected-parameters"
+_SKIP = "skip-execution"
 # The first minor format of nbformat 4 whose cells have ids.
 MINOR_WITH_IDS = 5
 # Metadata that a front end or an execution leaves in a cell; it says nothing about the cell's meaning.
@@ -95,6 +96,16 @@ def tags_of(cell: Any) -> list[str]:
 def is_tagged(cell: Any, tag: str) -> bool:
     """Tell whether a cell carries a tag."""
     return tag in tags_of(cell)
+
+
+def is_skipped(cell: Any) -> bool:
+    """Tell whether a cell says of itself that a run leaves it out."""
+    return is_tagged(cell, _SKIP)
+
+
+def is_executable(cell: Any) -> bool:
+    """Tell whether a cell is one that a run sends to its kernel."""
+    return cell.cell_type == "code" and bool(cell.source.strip()) and not is_skipped(cell)
 
 
 def clean_copy(notebook: Any, cell: int | None) -> Any:

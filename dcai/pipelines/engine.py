@@ -9,14 +9,19 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from dcai.base.errors import InputError, RunError
+from dcai.base.errors import InputError, RunError, shorten
 from dcai.base.records import NotebookParameters
 from dcai.pipelines.journal import Journal
+from dcai.pipelines.kernels import Kept, Kernel
+from dcai.pipelines.masking import SECRET, Masker
+from dcai.pipelines.outputs import MOST_OUTPUT
+from dcai.pipelines.pool import KernelPool
 from dcai.pipelines.signals import Interruption, watch_signals
 
 __all__ = ["DcaiEngine", "Limits", "Orders", "execute"]
@@ -24,22 +29,45 @@ __all__ = ["DcaiEngine", "Limits", "Orders", "execute"]
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds that a run may take; None is no limit."""
+    """Seconds that a run may take, None for no limit, and bytes that it may put out."""
 
     cell: float | None = None
     run: float | None = None
     start: float = 60
+    output: int = MOST_OUTPUT
+
+
+class TakenOver(Protocol):
+    """A kernel that an earlier run has kept."""
+
+    async def attach(self, kernel: Kernel, environment: Mapping[str, str]) -> dict[int, Any] | None:
+        """Return the executed cells by their index, None where the kernel is of no use any more."""
 
 
 @dataclass(frozen=True)
 class Orders:
-    """What `run` and `promote` tell the engine beyond papermill's own arguments."""
+    """What `run` and `promote` tell the engine beyond papermill's own arguments.
+
+    `expected` are the seconds that each cell took in earlier runs. With `keep`, the kernel stays for so many seconds
+    after the run, and `hand_over` is told which it is, or None where it could not be kept.
+    """
 
     journal: Journal
     interruption: Interruption
     limits: Limits = field(default_factory=Limits)
     cwd: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    output_log: Path | None = None
+    expected: tuple[float | None, ...] = ()
+    kernels: KernelPool | None = None
+    taken_over: TakenOver | None = None
+    keep: float | None = None
+    hand_over: Callable[[Kept | None], None] = lambda _: None
+
+    @cached_property
+    def masker(self) -> Masker:
+        """What hides the secrets that the environment carries into the kernel."""
+        return Masker.make(value for name, value in self.environment.items() if name.startswith(SECRET))
 
 
 def execute(notebook: Any, kernel: str, orders: Orders) -> Any:
@@ -129,7 +157,8 @@ class DcaiEngine:
 def _execute_for_papermill(nb: Any, kernel_name: str, arguments: Mapping[str, Any]) -> Any:
     """Serve a plain papermill call: values checked, record written, papermill's own exceptions raised."""
     from dcai.pipelines.beside import Beside
-    from dcai.pipelines.execution import Execution, Streams
+    from dcai.pipelines.execution import Execution
+    from dcai.pipelines.outputs import Streams
 
     beside = Beside.make(nb, kernel_name)
     try:
@@ -140,7 +169,7 @@ def _execute_for_papermill(nb: Any, kernel_name: str, arguments: Mapping[str, An
     limits = Limits(arguments.get("execution_timeout"), None, arguments.get("start_timeout") or 60)
     with watch_signals() as interruption:
         journal = beside.open_journal()
-        orders = Orders(journal, interruption, limits, None, hidden)
+        orders = Orders(journal, interruption, limits, None, hidden, beside.output_log)
         streams = Streams(arguments.get("stdout_file"), arguments.get("stderr_file"), bool(arguments.get("log_output")))
         bar = _progress_bar(arguments.get("progress_bar", True), len(nb.cells))
         try:
@@ -151,6 +180,18 @@ def _execute_for_papermill(nb: Any, kernel_name: str, arguments: Mapping[str, An
         finally:
             beside.settle(journal.tally)
     return _as_papermill_says(nb, journal, interruption)
+
+
+def send(text: str, address: str) -> None:
+    """Write a text to an address through papermill; done before a kernel starts, it shows whether that can be."""
+    from papermill.iorw import papermill_io
+
+    try:
+        papermill_io.write(text, address)
+    except Exception as error:  # each library behind papermill raises errors of its own, with no class in common
+        said = shorten(f"{type(error).__name__}: {error}", 300)
+        hint = "papermill's extras hold what addresses need: pip install 'papermill[s3]' (gcs, azure, hdfs, ...)."
+        raise InputError(f"Nothing can be written to {address!r}: {said}. {hint}") from error
 
 
 def _rebuild_injected(nb: Any) -> tuple[Any, dict[str, str]]:

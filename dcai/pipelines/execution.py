@@ -1,65 +1,34 @@
-"""One execution of a notebook: the kernel, its cells one after the other, and the journal of what happened."""
+"""One execution of a notebook: its cells one after the other, and the journal of what happened."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
 import contextlib
-import os
-import re
-import shutil
-import signal
-import tempfile
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from dcai.base.errors import shorten
 from dcai.pipelines import exits
-from dcai.pipelines.documents import is_tagged
+from dcai.pipelines.documents import is_executable, is_skipped
+from dcai.pipelines.endings import Ending
 from dcai.pipelines.engine import Orders, kernel_environment
 from dcai.pipelines.journal import EXIT_CODES
+from dcai.pipelines.kernels import Kernel, settle
 from dcai.pipelines.meter import Meter
 from dcai.pipelines.notebook import METRICS
+from dcai.pipelines.outputs import OutputLog, Streams, Tap, join_streams, make_client
 from dcai.pipelines.schemas import is_json
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_SKIP = "skip-execution"
-# The path of a socket is limited to 104 bytes on some systems.
-_LONGEST_SOCKET_FOLDER = 90
 
-
-class _TimedOutError(Exception):
+class TimedOutError(Exception):
     """A cell or the run took longer than it may."""
 
 
 class _StoppedError(Exception):
     """A cell ended the run on purpose."""
-
-
-@dataclass(frozen=True)
-class Streams:
-    """Where papermill's caller wants the text output of cells besides the notebook."""
-
-    stdout: Any = None
-    stderr: Any = None
-    log: bool = False
-
-    def pass_on(self, output: Any) -> None:
-        """Write one output of a cell to the streams that are there."""
-        if output is None or output.output_type != "stream":
-            return
-        target = self.stdout if output.name == "stdout" else self.stderr
-        if target is not None:
-            target.write(output.text)
-            target.flush()
-        if self.log:
-            from papermill.log import logger
-
-            logger.info(output.text)
 
 
 class Execution:
@@ -68,11 +37,11 @@ class Execution:
     def __init__(
         self, notebook: Any, kernel: str, orders: Orders, streams: Streams | None = None, progress_bar: Any = None
     ) -> None:
-        self._notebook, self._kernel, self._orders = notebook, kernel, orders
-        self._streams, self._bar = streams or Streams(), progress_bar
+        self._notebook, self._name, self._orders, self._bar = notebook, kernel, orders, progress_bar
         self._journal = orders.journal
-        self._client: Any = None
-        self._sockets: Path | None = None
+        self._journal.masker = orders.masker
+        self._tap = Tap(orders.masker, OutputLog(orders.output_log), streams or Streams(), orders.limits.output)
+        self._kernel: Kernel | None = None
         self._meter: Meter | None = None
         self._reply: dict[str, Any] = {}
         self._running: int | None = None
@@ -89,6 +58,7 @@ class Execution:
                 future.result()
             finally:
                 self._orders.interruption.listen(None)
+                self._tap.log.close()
                 self._finish()
 
     # ------------------------------------------------------------ the kernel
@@ -96,6 +66,8 @@ class Execution:
     async def _drive(self) -> None:
         loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
+        self._fault: asyncio.Future[None] = loop.create_future()
+        self._tap.fault = self._journal.on_broken = self._take_fault
         self._orders.interruption.listen(lambda: self._ask_to_cancel(loop))
         calm = False
         try:
@@ -106,15 +78,22 @@ class Execution:
         except _StoppedError:
             calm = True
         except Exception as error:  # the one crossing of the engine: journal, then re-raise what is no known end
-            if not self._explain(error):
-                self._journal.write("error", status="failed", **self._facts(type(error).__name__, str(error)))
+            ending = self._ending()
+            if not ending.explain(error):
+                ending.write("failed", type(error).__name__, str(error))
                 raise
-            calm = self._journal.tally.status == "failed"
+            calm = _is_over(error) and self._journal.tally.status == "failed"
         except asyncio.CancelledError:
-            self._explain_interruption()
+            self._ending().explain_interruption()
         finally:
             self._task = None
+            self._tap.fault = self._journal.on_broken = None
+            self._fault.cancel()
             await self._end(calm=calm)
+
+    def _take_fault(self, error: Exception) -> None:
+        if not self._fault.done():
+            self._fault.set_exception(error)
 
     def _ask_to_cancel(self, loop: asyncio.AbstractEventLoop) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended by itself in this moment
@@ -125,56 +104,67 @@ class Execution:
             self._task.cancel()
 
     async def _start(self) -> None:
-        self._client = _make_client(self._notebook, self._kernel, self._streams)
+        """Start a kernel, or take over the one that an earlier run has kept."""
+        orders = self._orders
+        self._client = make_client(self._notebook, self._name, self._tap)
         self._client.on_cell_execute = self._cell_started
         self._client.on_cell_executed = self._cell_executed
-        self._client.startup_timeout = max(1, int(self._orders.limits.start))
-        total = sum(_is_executable(c) for c in self._notebook.cells)
-        self._journal.write("start", cells=total, kernel=self._kernel)
-        self._client.km = self._client.create_kernel_manager()
-        self._sockets = _use_sockets(self._client.km)
-        cwd = {} if self._orders.cwd is None else {"cwd": str(self._orders.cwd)}
-        await self._client.async_start_new_kernel(env=kernel_environment(self._orders.environment), **cwd)
-        self._meter = Meter(self._client.km.provisioner.pid)
-        self._journal.write("kernel_started", pid=self._meter.pid)
-        await self._client.async_start_new_kernel_client()
-        info = await self._client.async_wait_for_reply(await _awaited(self._client.kc.kernel_info()))
-        if info is not None:
-            self._notebook.metadata["language_info"] = info["content"]["language_info"]
+        total = sum(is_executable(c) for c in self._notebook.cells)
+        self._journal.write("start", cells=total, kernel=self._name, expected=list(orders.expected))
+        self._tap.log.begin(self._notebook)
+        self._kernel = kernel = Kernel(self._client, pool=orders.kernels, keep=orders.keep is not None)
+        environment = kernel_environment(orders.environment)
+        done = None
+        if orders.taken_over is not None:
+            done = await orders.taken_over.attach(kernel, orders.environment)
+        if done is None:
+            await kernel.start(environment, orders.cwd)
+        assert kernel.pid is not None
+        self._meter = Meter(kernel.pid)
+        self._journal.write("kernel_started", pid=kernel.pid)
+        if done is None:
+            said = await kernel.connect(orders.limits.start)
+            self._notebook.metadata["language_info"] = said["language_info"]
+        for index, outputs in (done or {}).items():
+            self._reuse(index, outputs)
 
     async def _end(self, *, calm: bool) -> None:
-        """End the kernel: politely after a calm run, at once together with its children otherwise."""
         if self._meter is not None:
             self._journal.write("kernel_ended", **self._meter.totals())
-            if not calm and os.name == "posix":
-                # The kernel leads a process group of its own; what its cells have started ends with it.
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._meter.pid, signal.SIGKILL)
-        try:
-            if self._client is None or self._client.km is None:
-                return  # it never came to life, and nbclient has cleaned up
-            self._client.shutdown_kernel = "graceful" if calm else "immediate"
-            await self._client._async_cleanup_kernel()  # noqa: SLF001 (nbclient offers no public way to end its kernel)
-        finally:
-            if self._sockets is not None:
-                shutil.rmtree(self._sockets, ignore_errors=True)
+        if self._kernel is None:
+            return
+        kept = None
+        if self._orders.keep is not None and self._journal.tally.status != "kernel_died":
+            kept = await self._kernel.keep(self._orders.keep)
+        if kept is None:
+            await self._kernel.end(calm=calm)
+        if self._orders.keep is not None:
+            self._orders.hand_over(kept)
 
     # ------------------------------------------------------------ the cells
 
     async def _execute_cells(self) -> None:
         assert self._meter is not None
-        watch = asyncio.ensure_future(self._meter.watch())
+        watch = asyncio.ensure_future(self._meter.watch(lambda: self._journal.tell("tick")))
         try:
             for index, cell in enumerate(self._notebook.cells):
-                if _is_executable(cell):
+                is_pending = cell.metadata["papermill"]["status"] == "pending"
+                if is_executable(cell) and is_pending:
                     await self._execute_cell(index, cell)
-                elif not _is_skipped(cell):
+                elif is_pending and not is_skipped(cell):
                     cell.metadata["papermill"]["status"] = "completed"
                 if self._bar is not None:
                     self._bar.update(1)
         finally:
             watch.cancel()
         self._client.set_widgets_metadata()
+
+    def _reuse(self, index: int, earlier: Any) -> None:
+        """Take over what an earlier run of this very kernel has put out for a cell."""
+        cell = self._notebook.cells[index]
+        cell.outputs, cell.execution_count = earlier.outputs, earlier.execution_count
+        cell.metadata["papermill"] = earlier.metadata["papermill"]
+        self._journal.write("cell_reused", cell=index, metrics=_metrics_of(cell))
 
     async def _execute_cell(self, index: int, cell: Any) -> None:
         """Execute one cell within its limits and journal how it went."""
@@ -195,7 +185,7 @@ class Execution:
         finally:
             self._cell_ended(index, cell, ok=ok)
         if asked:
-            self._journal.write("error", status="failed", **self._facts("SystemExit", asked))
+            self._ending().write("failed", "SystemExit", asked)
         elif asked is not None:
             self._journal.write("stopped", cell=index, message="exit() was called")
         self._running = None
@@ -206,14 +196,15 @@ class Execution:
         """Await work for at most `limit` seconds; whatever happens, nothing of it goes on afterwards."""
         task = asyncio.ensure_future(work)
         try:
-            done, _ = await asyncio.wait({task}, timeout=limit)
+            done, _ = await asyncio.wait({task, self._fault}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             if not done:
-                raise _TimedOutError(self._overdue())
+                raise TimedOutError(self._overdue())
+            if self._fault in done:
+                self._fault.result()
             task.result()
         finally:
             if not task.done():
-                task.cancel()
-                await asyncio.wait({task}, timeout=1)
+                await settle(task)
             if task.done() and not task.cancelled():
                 task.exception()  # marks it as seen; it is explained already
 
@@ -230,11 +221,13 @@ class Execution:
         assert self._meter is not None
         self._meter.begin_cell()
         cell.metadata["papermill"] |= {"status": "running", "exception": False, "start_time": _time()}
+        self._tap.log.mark(cell_index, cell.metadata["papermill"])
         self._journal.write("cell_started", cell=cell_index, source=_first_line(cell.source))
 
     def _cell_executed(self, cell: Any, cell_index: int, execute_reply: dict[str, Any]) -> None:
         del cell, cell_index
-        self._reply = execute_reply["content"]
+        # What is raised with it is explained in the journal, which is masked; the notebook's own exception is not.
+        execute_reply["content"] = self._reply = self._tap.masker.mask(execute_reply["content"])
 
     def _cell_ended(self, index: int, cell: Any, *, ok: bool) -> None:
         if cell.metadata["papermill"]["status"] != "running":
@@ -248,60 +241,16 @@ class Execution:
         if metrics := _metrics_of(cell):
             self._journal.write("metrics", cell=index, metrics=metrics)
         self._journal.write("cell_ended", cell=index, ok=ok, **spent)
+        if not self._fault.done():
+            self._tap.log.mark(index, cell.metadata["papermill"])
 
     # ------------------------------------------------------------ ends
 
-    def _explain(self, error: Exception) -> bool:
-        """Journal a known way in which an execution ends; False for one that is no notebook's fault."""
-        from jupyter_client.kernelspec import NoSuchKernel
-        from nbclient.exceptions import CellExecutionError, DeadKernelError
-
-        if self._orders.interruption.received is not None:
-            self._explain_interruption()  # nbclient reports a cancelled cell as a dead kernel
-        elif isinstance(error, CellExecutionError):
-            self._explain_cell(error)
-        elif isinstance(error, _TimedOutError):
-            self._journal.write("error", status="timed_out", **self._facts("Timeout", str(error)))
-        elif isinstance(error, DeadKernelError):
-            self._journal.write("error", status="kernel_died", **self._facts("KernelDied", self._how_it_died()))
-        elif isinstance(error, NoSuchKernel):
-            message = f"There is no kernel {self._kernel!r} here. See `jupyter kernelspec list`."
-            self._journal.write("error", status="kernel_died", **self._facts("NoSuchKernel", message))
-        elif isinstance(error, RuntimeError) and self._running is None:
-            message = f"The kernel {self._kernel!r} did not start: {shorten(str(error), 300)}"
-            self._journal.write("error", status="kernel_died", **self._facts("KernelNotStarted", message))
-        else:
-            return False
-        return True
-
-    def _explain_cell(self, error: Any) -> None:
-        if self._stops:
-            self._journal.write("stopped", cell=self._running, message=f"sys.exit({error.evalue}) was called")
-            return
-        name, message = error.ename, error.evalue
-        if name == "StdinNotImplementedError":
-            message = "The cell asks for input(), and nobody is there to answer. Make the answer a parameter."
-        traceback = _ANSI.sub("", "\n".join(self._reply.get("traceback") or []))
-        self._journal.write("error", status="failed", **self._facts(name, message), traceback=traceback)
-
-    def _explain_interruption(self) -> None:
-        code = self._orders.interruption.exit_code
-        name = "SIGTERM" if code == 128 + signal.SIGTERM else "KeyboardInterrupt"
-        message = f"The run was interrupted ({name})."
-        self._journal.write("error", status="interrupted", exit_code=code, **self._facts(name, message))
-
-    def _how_it_died(self) -> str:
-        process = getattr(self._client.km.provisioner, "process", None) if self._client.km else None
-        code = None if process is None else process.poll()
-        if code is None or code >= 0:
-            return f"The kernel ended by itself{'' if code is None else f' with exit code {code}'} while a cell ran."
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
-        hint = " The system may have run out of memory." if -code == getattr(signal, "SIGKILL", 9) else ""
-        return f"The kernel was killed by signal {name}.{hint}"
-
-    def _facts(self, error: str, message: str) -> dict[str, Any]:
-        source = "" if self._running is None else self._notebook.cells[self._running].source
-        return {"error": error, "cell": self._running, "source": source, "message": message}
+    def _ending(self) -> Ending:
+        traceback = list(self._reply.get("traceback") or [])
+        return Ending(
+            self._orders, self._notebook, self._name, self._kernel, self._running, traceback, stops=self._stops
+        )
 
     # ------------------------------------------------------------ papermill's metadata
 
@@ -318,6 +267,7 @@ class Execution:
                 cell.outputs, cell.execution_count = [], None
 
     def _finish(self) -> None:
+        join_streams(self._notebook, self._tap.masker)
         if self._bar is not None:
             self._bar.close()
         meta = self._notebook.metadata["papermill"]
@@ -328,42 +278,11 @@ class Execution:
             meta["exception"] = True
 
 
-def _make_client(notebook: Any, kernel: str, streams: Streams) -> Any:
-    from nbclient import NotebookClient
+def _is_over(error: Exception) -> bool:
+    """Tell whether the cell that an error ends is at its end in the kernel, too."""
+    from nbclient.exceptions import CellExecutionError
 
-    class Client(NotebookClient):  # type: ignore[misc]  # nbclient has no type hints that mypy follows
-        """nbclient's client; passes on text output while a cell runs."""
-
-        def process_message(self, *arguments: Any, **named: Any) -> Any:
-            output = super().process_message(*arguments, **named)
-            streams.pass_on(output)
-            return output
-
-    # Limits of time are this module's: nbclient's stop watching the kernel when they strike.
-    return Client(notebook, kernel_name=kernel, timeout=None, allow_errors=False)
-
-
-def _use_sockets(manager: Any) -> Path | None:
-    """Talk to the kernel through files that only this user may open, where the system has such sockets."""
-    if os.name != "posix":
-        return None
-    folder = Path(tempfile.mkdtemp(prefix="dcai-"))
-    manager.connection_file = str(folder / "kernel.json")
-    if len(os.fsencode(folder)) < _LONGEST_SOCKET_FOLDER:
-        manager.transport, manager.ip = "ipc", str(folder / "ipc")
-    return folder
-
-
-async def _awaited(value: Any) -> Any:
-    return await value if asyncio.iscoroutine(value) else value
-
-
-def _is_skipped(cell: Any) -> bool:
-    return is_tagged(cell, _SKIP)
-
-
-def _is_executable(cell: Any) -> bool:
-    return cell.cell_type == "code" and bool(cell.source.strip()) and not _is_skipped(cell)
+    return isinstance(error, CellExecutionError)
 
 
 def _first_line(source: str) -> str:

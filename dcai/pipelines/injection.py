@@ -5,18 +5,19 @@ from __future__ import annotations
 import ast
 import copy
 import keyword
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from dcai.base.errors import InputError, shorten
 from dcai.base.records import NotebookParameters
 from dcai.pipelines import schemas
-from dcai.pipelines.documents import INJECTED, MINOR_WITH_IDS, is_tagged
+from dcai.pipelines.documents import INJECTED, MINOR_WITH_IDS, is_python, is_tagged
+from dcai.pipelines.languages import write_assignment
+from dcai.pipelines.masking import MASK, SECRET, is_reference, resolve
 from dcai.pipelines.parameters import find_in
 
-# The environment variable that carries a secret into the kernel begins so.
-SECRET = "DCAI_SECRET_"  # noqa: S105 (the prefix of a name, not a secret)
-MASK = "***"
 # The calls that rebuild a value from its text, by `x-python`: module, and the way to the callable.
 _REBUILT = {
     "date": ("datetime", ("date", "fromisoformat")),
@@ -69,10 +70,16 @@ def inject(
             raise InputError.unknown_name("parameter", name, known)
         schema = known[name].schema
         plain[name] = schemas.to_plain(schema, value)
-        expression = _secret(name) if _is_secret(schema) else _expression(schema, plain[name])
-        lines.append(_assignment(name, expression))
+        if is_python(notebook):
+            expression = _secret(name) if _is_secret(schema) else _expression(schema, plain[name])
+            lines.append(_assignment(name, expression))
+        else:
+            lines.append(write_assignment(notebook, name, plain[name], secret=_is_secret(schema)))
     for name, text in (also or {}).items():
-        lines.append(_assignment(name, ast.Constant(str(text))))
+        if is_python(notebook):
+            lines.append(_assignment(name, ast.Constant(str(text))))
+        else:
+            lines.append(write_assignment(notebook, name, str(text)))
     return _with_cell(notebook, found.cell, lines, {**mask(found, plain), **(also or {})})
 
 
@@ -87,15 +94,19 @@ def _assignment(name: str, expression: ast.expr) -> str:
 
 
 def mask(parameters: NotebookParameters, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values as they may be written down: secrets are replaced by a mark."""
+    """Return the values as they may be written down: secrets are replaced by a mark, references to them stay."""
     hidden = {p.name for p in parameters.parameters if _is_secret(p.schema)}
-    return {name: MASK if name in hidden else value for name, value in values.items()}
+    return {n: MASK if n in hidden and not is_reference(v) else v for n, v in values.items()}
 
 
-def secrets_of(parameters: NotebookParameters, values: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment that carries the secrets among the values into the kernel."""
+def secrets_of(parameters: NotebookParameters, values: Mapping[str, Any], folder: Path | None = None) -> dict[str, str]:
+    """Return the environment that carries the secrets among the values into the kernel.
+
+    A secret may be given as where it stands: `env:NAME`, `file:PATH` (relative to `folder`, else to the current one).
+    """
     hidden = {p.name for p in parameters.parameters if _is_secret(p.schema)}
-    return {SECRET + name: str(value) for name, value in values.items() if name in hidden}
+    here = folder or Path.cwd()
+    return {SECRET + n: resolve(n, str(v), os.environ, here) for n, v in values.items() if n in hidden}
 
 
 def _is_secret(schema: Mapping[str, Any]) -> bool:

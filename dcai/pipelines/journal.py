@@ -5,6 +5,7 @@ A run's status is what its journal says, whatever else a notebook's metadata cla
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from dcai.base.records import CellTiming, Resources, RunFailure, RunStatus
+from dcai.pipelines.masking import Masker
 
 Event = dict[str, Any]
 Listener = Callable[[Event], None]
@@ -39,24 +41,47 @@ def now() -> str:
 class Journal:
     """Append-only events of one run, in memory and, where a path is given, in a file that is flushed at each.
 
-    As a context manager it spans the run: leaving it writes the end and closes the file.
+    As a context manager it spans the run: leaving it writes the end and closes the file. Secrets never get into it.
+    A file that cannot be written to (a full disk) is given up: `broken` says why, and the events in memory go on.
     """
 
     def __init__(self, path: Path | None = None, listener: Listener | None = None) -> None:
         self.events: list[Event] = []
+        self.broken: OSError | None = None
+        self.on_broken: Callable[[OSError], None] | None = None
         self._listener = listener
+        self.masker = Masker()
         self._stream: TextIO | None = None if path is None else path.open("a", encoding="utf-8", newline="\n")
 
     def write(self, event: str, **facts: Any) -> None:
         """Append one event."""
-        line: Event = {"event": event, "at": now(), **facts}
+        line: Event = {"event": event, "at": now(), **self.masker.mask(facts)}
         self.events.append(line)
         if self._stream is not None:
-            # Escaped, because output of a cell may hold lone surrogates that UTF-8 cannot.
-            self._stream.write(json.dumps(line, ensure_ascii=True) + "\n")
-            self._stream.flush()
+            try:
+                # Escaped, because output of a cell may hold lone surrogates that UTF-8 cannot.
+                self._stream.write(json.dumps(line, ensure_ascii=True) + "\n")
+                self._stream.flush()
+            except OSError as error:
+                self._give_up(error)
+        self.tell(event, line)
+
+    def tell(self, event: str, line: Event | None = None) -> None:
+        """Tell the listener of an event that need not be written down, such as that time has passed."""
         if self._listener is not None:
-            self._listener(line)
+            self._listener(line or {"event": event, "at": now()})
+
+    def _give_up(self, error: OSError) -> None:
+        self.broken = error
+        self._close()
+        if self.on_broken is not None:
+            self.on_broken(error)
+
+    def _close(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            with contextlib.suppress(OSError):  # what it still holds is the line that has failed already
+                stream.close()
 
     def __enter__(self) -> Self:
         return self
@@ -64,13 +89,12 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         # No run is a success because nobody explained its end.
         try:
-            if kind is not None and self.tally.status == "running":
-                self.write("error", status="failed", error=kind.__name__, message=str(error))
+            reason = error or self.broken
+            if reason is not None and self.tally.status == "running":
+                self.write("error", status="failed", error=type(reason).__name__, message=str(reason))
             self.write("end")
         finally:
-            if self._stream is not None:
-                self._stream.close()
-                self._stream = None
+            self._close()
 
     @property
     def tally(self) -> Tally:
@@ -92,6 +116,7 @@ class Tally:
     metrics: dict[str, Any] = field(default_factory=dict)
     resources: Resources | None = None
     ended: str | None = None
+    note: str | None = None
 
 
 def read_journal(path: Path) -> list[Event]:
@@ -119,11 +144,16 @@ def add_up(events: Iterable[Mapping[str, Any]]) -> Tally:
                 tally = replace(tally, cells_total=event["cells"])
             case "cell_started":
                 tally = replace(tally, cell=event["cell"], cell_source=event["source"])
+            case "cell_reused":
+                metrics = {**tally.metrics, **event["metrics"]}
+                tally = replace(tally, cells_done=tally.cells_done + 1, metrics=metrics)
             case "cell_ended":
                 timings.append(CellTiming(event["cell"], event["wall"], event["cpu"], event["peak_memory"]))
                 tally = replace(tally, cell=None, cells_done=tally.cells_done + event["ok"])
             case "metrics":
                 tally = replace(tally, metrics={**tally.metrics, **event["metrics"]})
+            case "note":
+                tally = replace(tally, note=event["message"])
             case "error" | "stopped":
                 tally = _settle(tally, event)
             case "kernel_ended":

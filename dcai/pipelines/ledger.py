@@ -6,7 +6,8 @@ import os
 import platform
 import re
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import metadata
@@ -16,8 +17,11 @@ from typing import TYPE_CHECKING, Any
 from dcai.base import contract, display, git, store
 from dcai.base.errors import DcaiError, InputError, MissingError
 from dcai.base.records import FileHash, RunFailure, RunRecord
+from dcai.pipelines import staging
 from dcai.pipelines.journal import EXIT_CODES, Tally, add_up, now, read_journal
 from dcai.pipelines.names import find_root, relative_to_root, require_name, require_run_id
+from dcai.pipelines.openlineage import append_event
+from dcai.pipelines.outputs import save_rebuilt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 VERSION = 1
 RUNS = "runs"
 RECORD, JOURNAL, NOTEBOOK, ARTIFACTS = "run.json", "events.jsonl", "output.ipynb", "artifacts"
+# What cells put out while a run is under way; afterwards it stands in the notebook.
+OUTPUT_LOG = "outputs.jsonl"
 IGNORE_ALL = "*\n!.gitignore\n"
 # Seconds by which clocks of the record and of the process table may differ.
 _CLOCK_SLACK = 2.0
@@ -52,9 +58,9 @@ def begin(
     *,
     root: Path,
     parameters: dict[str, Any],
-    outputs: Iterable[str] = (),
+    outputs: Sequence[str] = (),
 ) -> RunRecord:
-    """Return the record of a run that begins in this process."""
+    """Return the record of a run that begins in this process; its outputs have no hash before it has made them."""
     try:
         top = git.root_of(root)
         commit = None if top is None else git.head(top)
@@ -63,7 +69,7 @@ def begin(
         commit = dirty = None  # a repository that git will not read says nothing about the code
     return RunRecord(
         v=VERSION, run=run, pipeline=pipeline, notebook=notebook, status="running", exit_code=0, parameters=parameters,
-        commit=commit, dirty=dirty, inputs=[], outputs=[], corrections=[], metrics={}, gates=[], resources=None,
+        commit=commit, dirty=dirty, inputs=[], outputs=[FileHash(p, None, None) for p in outputs], corrections=[], metrics={}, gates=[], resources=None,
         environment=environment(kernel), started=now(), ended=None, error=None, cells_total=0, cells_done=0,
         pid=os.getpid(), host=socket.gethostname(),
     )  # fmt: skip
@@ -81,33 +87,53 @@ def take_over(record: RunRecord, tally: Tally) -> RunRecord:
         cells_total=tally.cells_total,
         cells_done=tally.cells_done,
         ended=tally.ended,
+        note=tally.note,
     )
 
 
 def write_record(path: Path, record: RunRecord) -> RunRecord:
-    """Write a record as a file that is whole at every moment; returns it as it was written.
+    """Write a record as a file that is whole at every moment; returns it as it was written."""
+    text = text_of(record)
+    store.write_atomic(path, text)
+    if path.name == RECORD:
+        append_event(path.parent, record)
+    return contract.from_json(RunRecord, text)
+
+
+def text_of(record: RunRecord) -> str:
+    """Return a record as JSON.
 
     Lone surrogates (of a file's name that is no UTF-8, of a cell's error) become text, as people are shown them.
     """
-    text = _SURROGATE.sub(lambda m: rf"\\u{ord(m[0]):04x}", contract.to_json(record))
-    store.write_atomic(path, text + "\n")
-    return contract.from_json(RunRecord, text)
+    return _SURROGATE.sub(lambda m: rf"\\u{ord(m[0]):04x}", contract.to_json(record)) + "\n"
 
 
 def read_record(folder: Path) -> RunRecord:
     """Read the record of a run's folder; one whose process is gone is settled as interrupted."""
-    path = folder / RECORD
+    record = load_record(folder / RECORD)
+    return _settle(record, folder) if is_abandoned(record) else record
+
+
+def load_record(path: Path) -> RunRecord:
+    """Read a record as it stands in its file."""
     try:
         record = contract.from_json(RunRecord, path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise MissingError(f"There is no run at {str(folder)!r}. See `dcai runs`.") from error
+        raise MissingError(f"There is no run at {str(path.parent)!r}. See `dcai runs`.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The record {str(path)!r} cannot be read: {error}.") from error
+    except InputError as error:
+        raise InputError(f"The record {str(path)!r} is damaged: {error}") from error
     if record.v > VERSION:
         raise InputError(
             f"The record {str(path)!r} has version {record.v}; this dcai reads up to {VERSION}. Upgrade dcai."
         )
-    return _settle(record, folder) if record.status == "running" and not _is_alive(record) else record
+    return record
+
+
+def is_abandoned(record: RunRecord) -> bool:
+    """Tell whether a record claims that its run is under way though its process is gone."""
+    return record.status == "running" and not _is_alive(record)
 
 
 def _is_alive(record: RunRecord) -> bool:
@@ -134,17 +160,30 @@ def _settle(record: RunRecord, folder: Path) -> RunRecord:
         current = contract.from_json(RunRecord, (folder / RECORD).read_text("utf-8"))
         if current.status != "running":
             return current  # it was settled while we looked
-        events = read_journal(folder / JOURNAL)
-        tally = add_up(events)
-        if tally.ended is None:
-            message = "The process of the run ended without settling its record: it was killed, or the machine stopped."
-            error = RunFailure("RunnerGone", tally.cell, tally.cell_source, message)
-            code = EXIT_CODES["interrupted"]
-            ended = events[-1]["at"] if events else now()
-            tally = replace(tally, status="interrupted", exit_code=code, error=error, ended=ended)
+        tally = end_abandoned(folder / JOURNAL)
+        # What the run has put out can wait for a disk with room, or be damaged; that the run is over cannot wait.
+        with suppress(OSError, LookupError, TypeError, AttributeError, ValueError):
+            save_rebuilt(folder / OUTPUT_LOG, folder / NOTEBOOK)
         settled = take_over(record, tally)
+        if is_good(settled):
+            staging.let_go(folder)
+        else:
+            with suppress(OSError):  # what stood there before stays in the run's folder
+                staging.give_back(folder, folder / ARTIFACTS, mark_files)
         write_record(folder / RECORD, settled)
         return settled
+
+
+def end_abandoned(journal: Path) -> Tally:
+    """Return what the journal of a run adds up to whose process is gone, with an end."""
+    events = read_journal(journal)
+    tally = add_up(events)
+    if tally.ended is not None:
+        return tally
+    message = "The process of the run ended without settling its record: it was killed, or the machine stopped."
+    error = RunFailure("RunnerGone", tally.cell, tally.cell_source, message)
+    ended = events[-1]["at"] if events else now()
+    return replace(tally, status="interrupted", exit_code=EXIT_CODES["interrupted"], error=error, ended=ended)
 
 
 def hash_files(root: Path, paths: Iterable[str]) -> list[FileHash]:
@@ -319,7 +358,7 @@ def history(pipeline: str | None = None, *, root: str | Path | None = None) -> H
     below = folder / require_name(name, "history()") if name is not None else folder
     places = (folder, folder.parent / "pipelines")
     if name is not None and not any((place / name).is_dir() for place in places):
-        known = sorted({p.name for place in places if place.is_dir() for p in place.iterdir() if p.is_dir()})
+        known = sorted({p.name for place in places for p in place.glob("[!.]*") if p.is_dir()})
         raise MissingError.unknown_name("pipeline", name, known)
     found = sorted(below.glob(f"*/{RECORD}") if name is not None else below.glob(f"*/*/{RECORD}"))
     records, problems = [], []
@@ -330,6 +369,26 @@ def history(pipeline: str | None = None, *, root: str | Path | None = None) -> H
             problems.append(str(error))
     records.sort(key=lambda r: (r.started, r.run), reverse=True)
     return History(tuple(records), tuple(problems))
+
+
+def is_good(record: RunRecord) -> bool:
+    """Tell whether a run did in earnest what it should: its outputs stand, and others are compared with it."""
+    earnest = record.purpose in ("run", "retry")
+    return earnest and record.status in ("succeeded", "stopped") and record.exit_code == 0
+
+
+def good_runs(pipeline: str, root: Path) -> list[RunRecord]:
+    """Return the good runs of a pipeline, latest first; none where it never ran.
+
+    Examples
+    --------
+    >>> good_runs("train", Path("/usr/share"))
+    []
+    """
+    try:
+        return [one for one in history(pipeline, root=root) if is_good(one)]
+    except MissingError:
+        return []
 
 
 def run_folder(pipeline: str, run_id: str, root: Path) -> Path:

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import operator
-import re
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dcai.base.errors import InputError, MissingError, shorten
-from dcai.pipelines.journal import Journal
+from dcai.base.errors import InputError, shorten
+from dcai.base.yaml_text import dump_yaml, parse_yaml, read_yaml
+from dcai.pipelines import declarations
 
 MANIFEST, PIPELINE_NOTEBOOK = "pipeline.yaml", "pipeline.ipynb"
 _HEAD = "# Made by `dcai promote`. Edits and comments made here are kept when the notebook is promoted again.\n"
-_GATE = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*")
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt
-}  # fmt: skip
 # What a manifest holds, and the type of each.
 _FIELDS: dict[str, type] = {
     "name": str, "notebook": str, "source": str, "kernel": str, "parameters": dict, "inputs": list, "outputs": list,
-    "corrections": list, "gates": dict, "timeout": dict,
+    "corrections": list, "upstream": list, "gates": dict, "triggers": dict, "environment": dict, "timeout": dict,
+    "retries": dict, "on_failure": list, "smoke": dict, "snapshots": bool,
 }  # fmt: skip
-# Fields of the format that are refused rather than ignored: whoever writes one relies on it.
-_NOT_YET = ("upstream", "triggers", "environment", "retries")
-
-
-def read_yaml(path: Path, what: str) -> Any:
-    """Read a YAML file with its comments; what cannot be read is an error that names the line."""
-    if not path.is_file():
-        raise MissingError(f"There is no {what} at {str(path)!r}. Check the path.")
-    try:
-        return _parse(path.read_text("utf-8"), path)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text: {error}.") from error
-
-
-def _parse(text: str, path: Path) -> Any:
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        return _yaml().load(text)
-    except (YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        reason = getattr(error, "problem", None) or str(error)
-        raise InputError(f"{path}{line} is not valid YAML: {shorten(str(reason))}. Correct it by hand.") from error
 
 
 def read_manifest(path: Path) -> Any:
@@ -57,7 +27,7 @@ def read_manifest(path: Path) -> Any:
 
 def parse_manifest(text: str, path: Path) -> Any:
     """Check the text of a `pipeline.yaml` before it is written to `path`."""
-    return check_manifest(_parse(text, path), path)
+    return check_manifest(parse_yaml(text, path), path)
 
 
 def check_manifest(found: Any, path: Path) -> Any:
@@ -65,12 +35,12 @@ def check_manifest(found: Any, path: Path) -> Any:
     if not isinstance(found, dict):
         raise InputError(f"{path} must hold a mapping with name, notebook and parameters. Promote the notebook again.")
     for key, value in found.items():
-        if key in _NOT_YET:
-            raise InputError(f"{key!r} in {path} is not supported by this version yet. Remove it.")
         if key not in _FIELDS:
             raise InputError.unknown_name(f"field of {path.name}", key, _FIELDS, f"Correct {path}.")
         if not isinstance(value, _FIELDS[key]):
-            expected = {"str": "a text", "dict": "a mapping", "list": "a list"}[_FIELDS[key].__name__]
+            expected = {"str": "a text", "dict": "a mapping", "list": "a list", "bool": "true or false"}[
+                _FIELDS[key].__name__
+            ]
             raise InputError(f"{key!r} in {path} must be {expected}. Got {shorten(repr(value))} instead.")
     for key in ("inputs", "outputs", "corrections"):
         if not all(isinstance(p, str) for p in found.get(key, [])):
@@ -80,7 +50,8 @@ def check_manifest(found: Any, path: Path) -> Any:
     properties = found.get("parameters", {}).get("properties", {})
     if not isinstance(properties, dict) or not all(isinstance(s, dict) for s in properties.values()):
         raise InputError(f"'parameters' in {path} must be a JSON Schema object with 'properties'. Promote again.")
-    check_gates(found.get("gates", {}), str(path))
+    declarations.check_gates(found.get("gates", {}), str(path))
+    declarations.check_declarations(found, str(path))
     for key, seconds in found.get("timeout", {}).items():
         if (
             key not in ("cell", "run")
@@ -90,62 +61,6 @@ def check_manifest(found: Any, path: Path) -> Any:
         ):
             raise InputError(f"'timeout' in {path} holds seconds above 0 for 'cell' and 'run'. Got {key}: {seconds!r}.")
     return found
-
-
-def builtin(value: Any) -> Any:
-    """Turn what the YAML library reads (its own mappings, numbers and texts) into Python's own types."""
-    if isinstance(value, dict):
-        if wrong := [k for k in value if not isinstance(k, str)]:
-            raise InputError(f"The file holds the key {wrong[0]!r}, which is no text. Put it in quotes.")
-        return {str(k): builtin(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [builtin(v) for v in value]
-    if isinstance(value, date):
-        return value.isoformat()
-    if value is None or isinstance(value, bool):
-        return value
-    for kind in (int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    raise InputError(
-        f"The file holds a value that is no plain data: {shorten(repr(value))}. Write text, numbers or lists."
-    )
-
-
-def check_gates(gates: Mapping[str, Any], where: str) -> None:
-    """Refuse gates that are no comparison of a metric with a number."""
-    for metric, rule in gates.items():
-        if not isinstance(metric, str) or not isinstance(rule, str) or not _GATE.fullmatch(rule):
-            raise InputError(
-                f"The gate {metric!r} of {where} must be a comparison such as '>= 0.9'. Got {shorten(repr(rule))} instead."
-            )
-
-
-def judge_gates(gates: Mapping[str, str], metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return each gate with the value it saw and whether it passed; a metric that was not recorded does not pass."""
-    judged = []
-    for metric, rule in gates.items():
-        match = _GATE.fullmatch(rule)
-        assert match is not None
-        value = metrics.get(metric)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        passed = is_number and _COMPARE[match[1]](value, float(match[2]))
-        judged.append({"gate": metric, "rule": rule, "value": value, "passed": bool(passed)})
-    return judged
-
-
-def hold_gates(gates: Mapping[str, str], journal: Journal) -> list[dict[str, Any]]:
-    """Judge gates at the end of a run and journal a failure.
-
-    A run that stopped on purpose need not have come to its metrics, but those that it recorded count.
-    """
-    judged = judge_gates(gates, journal.tally.metrics)
-    stopped = journal.tally.status == "stopped"
-    failed = [g for g in judged if not g["passed"] and not (stopped and g["value"] is None)]
-    if failed:
-        said = "; ".join(f"{g['gate']} is {g['value']!r}, expected {g['rule']}" for g in failed)
-        journal.write("error", status="gate_failed", error="GateFailed", message=f"{said}.")
-    return judged
 
 
 def write_manifest(old: Path | None, base: Mapping[str, Any], new: Mapping[str, Any], stated: Mapping[str, Any]) -> str:
@@ -158,10 +73,10 @@ def write_manifest(old: Path | None, base: Mapping[str, Any], new: Mapping[str, 
 
         document = CommentedMap()
         _merge(document, {}, {**new, **stated})
-        return _HEAD + _dump(document)
+        return _HEAD + dump_yaml(document)
     text = old.read_text("utf-8")
     document = read_manifest(old)
-    before = _dump(document)
+    before = dump_yaml(document)
     _merge(document, base, new)
     known = new["parameters"]["properties"]
     properties = document.setdefault("parameters", {}).setdefault("properties", {})
@@ -169,7 +84,7 @@ def write_manifest(old: Path | None, base: Mapping[str, Any], new: Mapping[str, 
         del properties[gone]  # the notebook has no such parameter any more, edited or not
     for key, value in stated.items():
         _state(document, key, value)
-    after = _dump(document)
+    after = dump_yaml(document)
     return text if after == before else after
 
 
@@ -196,6 +111,8 @@ def _state(document: Any, key: str, value: Any) -> None:
             properties.setdefault(name, _plain(schema))
             if "default" in schema and properties[name].get("default") != schema["default"]:
                 properties[name]["default"] = _plain(schema["default"])
+    elif key == "triggers":
+        document.setdefault(key, {}).update(_plain(value))  # those that stand there stay
     elif document.get(key) != value:
         document[key] = _plain(value)
 
@@ -205,18 +122,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {k: _plain(v) for k, v in value.items()}
     return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
-
-
-def _yaml() -> Any:
-    from ruamel.yaml import YAML
-
-    yaml = YAML()  # the round-trip loader: keeps comments, makes no objects of unknown tags
-    yaml.preserve_quotes = True
-    yaml.width = 120
-    return yaml
-
-
-def _dump(document: Any) -> str:
-    stream = io.StringIO()
-    _yaml().dump(document, stream)
-    return stream.getvalue()

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 _PERIOD = 0.2
+# Seconds after which the kernel's children are looked for again: that reads the whole table of processes.
+_CENSUS = 1.0
 
 
 @dataclass
@@ -21,6 +28,8 @@ class Meter:
     cpu: float | None = None
     _cell_peak: int | None = None
     _cell_began: tuple[float, float | None, int] = (0.0, None, 0)
+    _family: list[psutil.Process] = field(default_factory=list)
+    _counted: float = float("-inf")
 
     def begin_cell(self) -> None:
         """Start the measurement of one cell."""
@@ -44,10 +53,11 @@ class Meter:
         self._sample()
         return {"wall": round(monotonic() - self.began, 4), "cpu": self.cpu, "peak_memory": self.peak}
 
-    async def watch(self) -> None:
-        """Sample until cancelled."""
+    async def watch(self, tick: Callable[[], None]) -> None:
+        """Sample until cancelled, and call `tick` each time."""
         while True:
             self._sample()
+            tick()
             await asyncio.sleep(_PERIOD)
 
     def _sample(self) -> bool:
@@ -55,15 +65,16 @@ class Meter:
         import psutil
 
         try:
-            process = psutil.Process(self.pid)
-            family = [process, *process.children(recursive=True)]
-            own = process.cpu_times()
+            if monotonic() - self._counted > _CENSUS:
+                process = psutil.Process(self.pid)
+                self._family, self._counted = [process, *process.children(recursive=True)], monotonic()
+            own = self._family[0].cpu_times()
             # children_* hold the time of children that have ended already; only POSIX knows it
             ended = getattr(own, "children_user", 0.0) + getattr(own, "children_system", 0.0)
         except psutil.Error:
             return False
         cpu, memory = ended, 0
-        for one in family:
+        for one in self._family:
             try:
                 times = one.cpu_times()
                 cpu += times.user + times.system

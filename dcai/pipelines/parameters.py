@@ -17,6 +17,7 @@ from dcai.base.records import NotebookParameters, Parameter
 from dcai.pipelines import schemas
 from dcai.pipelines.bindings import Assignment, assignments, changed_names, loaded_names
 from dcai.pipelines.documents import INJECTED, PARAMETERS, is_python, is_tagged, read_notebook
+from dcai.pipelines.languages import find_assignments
 from dcai.pipelines.magics import parse_code, words_of, words_read
 from dcai.pipelines.names import suggest_name
 from dcai.pipelines.remarks import CHANGED, remark_on, warn_about, why_not_settable
@@ -35,6 +36,14 @@ __all__ = [
 # What an author writes over a cell of parameters, and over one of settings.
 _SAYS_PARAMETERS = re.compile(r"param", re.IGNORECASE)
 _SAYS_SETTINGS = re.compile(r"config|setting|option|constant|variable|argument|input|default|global", re.IGNORECASE)
+# How a comment invites the reader to set something.
+_INVITES = re.compile(
+    r"feel free|you (?:can|may|could)\b|your own"
+    r"|(?:change|modify|replace|edit|adjust|customi[sz]e|override|choose|specify|fill in)\b.*"
+    r"\b(?:your|this|these|here|below|own|different|another)\b",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(r"#.*")
 _NEVER_PARAMETERS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.For, ast.While, ast.With, ast.Try)
 
 
@@ -68,8 +77,7 @@ def find_in(notebook: Any, where: str) -> NotebookParameters:
     """Find the parameters of a notebook that has been read already; `where` names it in the result."""
     name = suggest_name(where)
     if not is_python(notebook):
-        problem = "Parameters can be found in Python notebooks only; this one names another language."
-        return NotebookParameters(where, name, None, False, [], [problem])  # noqa: FBT003 (fields in their order)
+        return _find_elsewhere(notebook, where)
     trees = parse_cells(notebook)
     marked = [i for i, c in enumerate(notebook.cells) if c.cell_type == "code" and is_tagged(c, PARAMETERS)]
     cell = marked[0] if marked else _best_cell(trees)
@@ -90,6 +98,17 @@ def find_in(notebook: Any, where: str) -> NotebookParameters:
     parameters = _parameters(tree, text)
     problems += [p.message for p in remark_on(parameters, trees, cell, words_after(notebook, trees, cell))]
     return NotebookParameters(where, name, cell, bool(marked), parameters, problems)
+
+
+def _find_elsewhere(notebook: Any, where: str) -> NotebookParameters:
+    """Find the parameters of a notebook in another language: plain assignments in its tagged cell."""
+    name = suggest_name(where)
+    marked = [i for i, c in enumerate(notebook.cells) if c.cell_type == "code" and is_tagged(c, PARAMETERS)]
+    problem = "Parameters can be found in Python notebooks only; in others, as plain assignments of a cell tagged 'parameters'"
+    if not marked:
+        return NotebookParameters(where, name, None, False, [], [f"{problem}. No cell is tagged."])  # noqa: FBT003 (fields in their order)
+    found = find_assignments(notebook.cells[marked[0]].source)
+    return NotebookParameters(where, name, marked[0], True, found, [f"{problem}."])  # noqa: FBT003 (fields in their order)
 
 
 def parse_cells(notebook: Any) -> dict[int, tuple[ast.Module, str]]:
@@ -121,7 +140,7 @@ def find_idle(notebook: Any, parameters: NotebookParameters, given: Collection[s
     >>> find_idle(notebook, find_in(notebook, "n.ipynb"), ["rate"])
     ["'rate' is never read after its cell, so setting it changes nothing."]
     """
-    trees = parse_cells(notebook)
+    trees = parse_cells(notebook) if is_python(notebook) else {}
     if not given or parameters.cell not in trees:
         return []
     # What a pipeline does not offer may be derived from what it does.
@@ -148,7 +167,6 @@ def _score(cell: tuple[ast.Module, str], later: set[str], place: float) -> float
     plain = {name: value for name, is_data, value in found if is_data and not name.startswith("_")}
     used = sum(name in later for name in plain)
     heading = _heading(text)
-    says = 1.25 * bool(_SAYS_PARAMETERS.search(heading)) + 0.5 * bool(_SAYS_SETTINGS.search(heading))
     # A cell that nothing reads holds parameters only where its author says so.
     if (
         not plain
@@ -156,9 +174,17 @@ def _score(cell: tuple[ast.Module, str], later: set[str], place: float) -> float
         or any(isinstance(s, _NEVER_PARAMETERS) for s in tree.body)
     ):
         return None
-    # Lists and mappings are more often data, or filled further down, than something to set.
+    says = 1.25 * bool(_SAYS_PARAMETERS.search(heading)) + 0.5 * bool(_SAYS_SETTINGS.search(heading))
+    says += 0.5 * any(_INVITES.search(comment) for comment in _COMMENT.findall(text))
+    # Lists and mappings are more often data, or filled further down, than something to set; what its own cell reads
+    # is more often a step of work than something declared for the cells below.
     scalar = sum(not isinstance(value, (list, dict, tuple, set)) for value in plain.values())
-    return 2 * used / len(plain) + 1.25 * scalar / len(plain) - (len(plain) == 1) + says - 2.5 * place
+    work = [s for s in tree.body if not isinstance(s, (ast.Import, ast.ImportFrom))]
+    # A condition on what was given, such as a bound, is no such step.
+    own = len(plain.keys() & set().union(*(loaded_names(s) for s in work if not isinstance(s, ast.If))))
+    declared = sum(isinstance(s, (ast.Assign, ast.AnnAssign)) for s in work) / len(work)
+    shares = (2.25 * used + 1.75 * scalar - 1.25 * own) / len(plain) + 0.5 * declared
+    return shares + 0.25 * min(len(plain), 8) / 8 - 0.75 * (len(plain) == 1) + says - 2 * place
 
 
 def _heading(text: str) -> str:

@@ -2,48 +2,56 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Mapping
+import ast
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dcai.base import git, store
-from dcai.base.errors import InputError, MissingError, RunError
-from dcai.base.records import NotebookParameters, Promotion
-from dcai.pipelines import documents, engine, injection, ledger, manifest
+from dcai.base.errors import InputError, MissingError
+from dcai.base.records import NotebookParameters, Parameter, Promotion
+from dcai.pipelines import declarations, documents, ledger, locks, manifest
 from dcai.pipelines import parameters as params
+from dcai.pipelines.changes import diff_of
 from dcai.pipelines.definition import FOLDER, Pipeline, define, list_pipelines, load_pipeline
-from dcai.pipelines.journal import EXIT_CODES, Journal, Tally
 from dcai.pipelines.manifest import MANIFEST, PIPELINE_NOTEBOOK
+from dcai.pipelines.masking import is_reference
 from dcai.pipelines.names import find_root, relative_to_root, require_inside, require_name, suggest_name
-from dcai.pipelines.notebook import RUN_FOLDER
+from dcai.pipelines.rehearsal import Rehearsal, rehearse
 from dcai.pipelines.remarks import why_not_settable
-from dcai.pipelines.signals import watch_signals
+from dcai.pipelines.schemas import default_of
+from dcai.pipelines.signals import Interruption
+from dcai.pipelines.workflow import make_workflow
 
 __all__ = ["Pipeline", "list_pipelines", "load_pipeline", "promote"]
 
 _EMPTY_CELL = "# Parameters of this pipeline: one assignment a line"
 
 
-def promote(
+def promote(  # noqa: PLR0913 (one argument for each option of `dcai promote`)
     notebook: str | Path,
     name: str | None = None,
     *,
     parameters: Mapping[str, Any] | Iterable[str] | None = None,
     inputs: Iterable[str] | None = None,
     outputs: Iterable[str] | None = None,
-    gates: Mapping[str, str] | None = None,
+    gates: Mapping[str, Any] | None = None,
+    schedule: str | None = None,
+    ci: str | None = None,
     commit: bool = False,
     check: bool = True,
+    preview: Callable[[Promotion], object] | None = None,
+    interruption: Interruption | None = None,
     root: str | Path | None = None,
 ) -> Pipeline:
-    """Promote a notebook to a pipeline: `pipelines/<name>/` with a clean notebook and a `pipeline.yaml`.
+    """Promote a notebook to a pipeline: `pipelines/<name>/` with a clean notebook, a `pipeline.yaml` and a lock.
 
     The notebook is first run from top to bottom in a fresh kernel, in the repository root; when it fails,
-    nothing is written. Files are written all or none, and the commit holds these files and nothing else.
-    Promoting again keeps the comments and hand edits of `pipeline.yaml`.
+    nothing is written. Files that it uses without declaring them are named, with the line to add. Files are written
+    all or none, and the commit holds these files and nothing else. Promoting again keeps the comments and hand edits
+    of `pipeline.yaml`; `requirements.lock` says what is installed now, unless the manifest names no lock any more.
 
     Parameters
     ----------
@@ -56,11 +64,20 @@ def promote(
     inputs, outputs : iterable of str, optional
         Files, relative to the root: inputs must exist before a run, outputs after it.
     gates : mapping, optional
-        Comparisons that recorded metrics must pass, such as `{"accuracy": ">= 0.9"}`.
+        What a run must hold, such as `{"accuracy": ">= 0.9", "time": 600}`; see `dcai.pipelines.declarations`.
+    schedule : str, optional
+        When a run is due by the clock: a cron line such as "0 3 * * *", in UTC.
+    ci : "github", optional
+        Write a workflow, too, which runs the pipeline when something has changed and by its schedule.
     commit : bool
         Commit the pipeline's files.
     check : bool
         Run the notebook in a fresh kernel first.
+    preview : callable, optional
+        Called with what would be done (see `Pipeline.promotion`), before anything is written; what it raises ends the
+        promotion.
+    interruption : Interruption, optional
+        Who may end the check run from another thread; None listens to signals.
     root : str or Path, optional
         The repository; None takes the one that holds the notebook.
 
@@ -87,13 +104,25 @@ def promote(
     original = documents.read_notebook(source)
     top = find_root(source, root)
     chosen = require_name(suggest_name(source) if name is None else name, "promote()")
+    if not (top / FOLDER / chosen).resolve().is_relative_to(top.resolve()):
+        raise InputError(f"{FOLDER}/{chosen} leads out of the repository through a link. Replace the link by a folder.")
     draft = _Draft.make(original, source, top, chosen, parameters)
-    files = draft.files(_stated(top, inputs, outputs, gates))
+    files = draft.files(_stated(top, inputs, outputs, gates, schedule))
     folder = draft.folder
     planned = define(manifest.parse_manifest(files[folder / MANIFEST], folder / MANIFEST), folder, top)
+    if ci is not None:
+        files |= make_workflow(planned, ci)
     if commit:
         git_root, listed = _require_committable(top, files)
-    notes = [*draft.notes, *(_check(draft, planned) if check else ["Not checked: no fresh-kernel run was made."])]
+    skipped = Rehearsal(["Not checked: no fresh-kernel run was made."], {})
+    seen = rehearse(draft.notebook, draft.found, planned, interruption) if check else skipped
+    notes = [*draft.notes, *seen.notes]
+    diff = diff_of(files, top)
+    written = [relative_to_root(p, top) for p in files]
+    done = Promotion(chosen, relative_to_root(folder, top), written, None, check, notes, diff, seen.undeclared)
+    if preview is not None:
+        preview(done)
+        _require_same(diff, files, top)
     undo = _write_all(files)
     made = None
     if commit:
@@ -105,8 +134,9 @@ def promote(
             raise
         if made is None:
             notes.append("Nothing changed since the last commit, so no new one was made.")
-    written = [relative_to_root(p, top) for p in files]
-    return replace(planned, promotion=Promotion(chosen, relative_to_root(folder, top), written, made, check, notes))
+        elif git.is_detached(git_root):
+            notes.append(f"The commit is on no branch (a detached HEAD). Keep it: git branch NAME {made[:10]}")
+    return replace(planned, promotion=replace(done, commit=made, notes=notes))
 
 
 @dataclass(frozen=True)
@@ -121,6 +151,7 @@ class _Draft:
     offered: dict[str, Any] | None
     old: Path | None
     notes: list[str]
+    environment: locks.Environment
 
     @classmethod
     def make(
@@ -137,7 +168,9 @@ class _Draft:
         old = root / FOLDER / name / MANIFEST
         shown = relative_to_root(source, root)
         offered = _offered(found, wanted)
-        return cls(name, root, shown, clean, found, offered, old if old.is_file() else None, notes)
+        here = locks.find_environment(documents.kernel_of(clean), root)
+        notes += [*_note_secrets(found), *here.notes]
+        return cls(name, root, shown, clean, found, offered, old if old.is_file() else None, notes, here)
 
     @property
     def folder(self) -> Path:
@@ -145,23 +178,33 @@ class _Draft:
 
     def files(self, stated: Mapping[str, Any]) -> dict[Path, str]:
         """Return the text of every file that the promotion writes."""
-        kernel = documents.kernel_of(self.notebook)
-        new = _manifest_of(self.name, kernel, self.found)
+        here = self.environment
+        new = {**_manifest_of(self.name, documents.kernel_of(self.notebook), self.found), "environment": here.facts}
         base: dict[str, Any] = {}
         old_notebook = self.folder / PIPELINE_NOTEBOOK
         if self.old is not None and old_notebook.is_file():
             before = documents.read_notebook(old_notebook)
             base = _manifest_of(self.name, documents.kernel_of(before), params.find_in(before, str(old_notebook)))
+            base["environment"] = locks.facts_of(self.folder / locks.LOCK)
         if self.offered is not None:
             stated = {**stated, "parameters": self.offered}
         if self.old is None and self.offered is not None:
             new["parameters"] |= {"properties": self.offered}
             stated = {k: v for k, v in stated.items() if k != "parameters"}
+        for part in (new, base):
+            if not part.get("environment"):
+                part.pop("environment", None)
         text = manifest.write_manifest(self.old, base, new, {**stated, "source": self.source_name})
         files = {
             self.folder / MANIFEST: text,
             self.folder / PIPELINE_NOTEBOOK: documents.write_notebook(self.notebook),
         }
+        # A manifest that names another lock, or none, is the user's own arrangement.
+        if (
+            here.lock
+            and manifest.parse_manifest(text, self.folder / MANIFEST).get("environment", {}).get("lock") == locks.LOCK
+        ):
+            files[self.folder / locks.LOCK] = here.lock
         guard = self.root / ledger.RUNS / ".gitignore"
         own = not guard.is_file() or guard.read_bytes() == ledger.IGNORE_ALL.encode()
         return {**files, guard: ledger.IGNORE_ALL} if own else files
@@ -203,14 +246,38 @@ def _offered(found: NotebookParameters, wanted: Mapping[str, Any] | Iterable[str
             raise InputError("\n".join(problems))
         values = params.normalise(found, values)
         names = [p.name for p in found.parameters if p.settable]
+    for name in values:
+        if _is_secret(known[name]) and not is_reference(values[name]):
+            raise InputError(
+                f"{name!r} is a secret, and what is promoted stands in files. Give it as 'env:NAME' or 'file:PATH'."
+            )
     return {n: {**known[n].schema, **({"default": values[n]} if n in values else {})} for n in names}
+
+
+def _is_secret(one: Parameter) -> bool:
+    return one.schema.get("x-python") == "secret"
+
+
+def _note_secrets(found: NotebookParameters) -> list[str]:
+    """Say which secrets stand in the notebook itself."""
+    texts = {
+        p.name: default_of(ast.parse(p.source, mode="eval").body)[1]
+        for p in found.parameters
+        if _is_secret(p) and p.source
+    }
+    return [
+        f"The secret {name!r} stands in the notebook, and so in its pipeline. Empty it, and set it by -p {name}=env:NAME."
+        for name, text in texts.items()
+        if text and not is_reference(text)
+    ]
 
 
 def _stated(
     root: Path,
     inputs: Iterable[str] | None,
     outputs: Iterable[str] | None,
-    gates: Mapping[str, str] | None,
+    gates: Mapping[str, Any] | None,
+    schedule: str | None,
 ) -> dict[str, Any]:
     """Return what the call itself states about the pipeline, checked."""
     stated: dict[str, Any] = {}
@@ -225,8 +292,11 @@ def _stated(
                 f"The input {path!r} does not exist in {root}. Inputs are relative to the repository root."
             )
     if gates is not None:
-        manifest.check_gates(gates, "promote()")
+        declarations.check_gates(gates, "promote()")
         stated["gates"] = dict(gates)
+    if schedule is not None:
+        declarations.cron_fields(schedule)
+        stated["triggers"] = {"schedule": schedule}
     return stated
 
 
@@ -245,48 +315,10 @@ def _require_committable(root: Path, files: Mapping[Path, str]) -> tuple[Path, l
     return top, listed
 
 
-def _check(draft: _Draft, planned: Pipeline) -> list[str]:
-    """Run the notebook as it will be written, in a fresh kernel; return notes, raise RunError when it fails."""
-    values = planned.preset(draft.found)
-    problems = params.validate(planned.offer(draft.found), values)
-    if problems:
-        raise RunError("The check run cannot start. " + " ".join(problems) + " Or promote with check=False.")
-    notebook = injection.inject(draft.notebook, values, draft.found)
-    before = ledger.mark_files(draft.root, planned.outputs)
-    with tempfile.TemporaryDirectory(prefix="dcai-check-") as folder, watch_signals() as interruption:
-        journal = Journal()
-        limits = engine.Limits(planned.timeout.get("cell"), planned.timeout.get("run"))
-        surroundings = {RUN_FOLDER: folder, **injection.secrets_of(draft.found, values)}
-        orders = engine.Orders(journal, interruption, limits, draft.root, surroundings)
-        with journal:
-            engine.execute(notebook, planned.kernel, orders)
-    tally = journal.tally
-    if tally.status == "interrupted":
-        raise KeyboardInterrupt if tally.exit_code == EXIT_CODES["interrupted"] else SystemExit(tally.exit_code)
-    if tally.error is not None:
-        raise RunError(_failed_check(tally))
-    missing = ledger.unwritten(draft.root, before, stopped=tally.status == "stopped")
-    if missing:
-        earlier = ", though one from earlier is there" if (draft.root / missing[0]).exists() else ""
-        raise RunError(
-            f"The check run did not make the output {missing[0]!r}{earlier}. Nothing was written. Correct `outputs`."
-        )
-    failed = [g for g in manifest.judge_gates(planned.gates, tally.metrics) if not g["passed"]]
-    notes = [f"The gate {g['gate']} {g['rule']} did not pass in the check run (value {g['value']!r})." for g in failed]
-    return notes + (["The check run stopped on purpose before its last cell."] if tally.status == "stopped" else [])
-
-
-def _failed_check(tally: Tally) -> str:
-    error = tally.error
-    assert error is not None
-    first = next((line for line in error.source.splitlines() if line.strip()), "")
-    place = "" if error.cell is None else f" in cell {error.cell + 1} (`{first}`)"
-    # Each part is cut by itself: a long message must not swallow the place.
-    said = ledger.one_line(f"{error.error}: {error.message.rstrip('.')}", 400) + ledger.one_line(place, 200)
-    return (
-        f"The notebook does not run in a fresh kernel: {said}. Nothing was written. Restart its kernel, run all cells and "
-        "correct what fails, or skip this check: check=False in Python, --no-check on the command line."
-    )
+def _require_same(diff: str, files: Mapping[Path, str], top: Path) -> None:
+    """Refuse to write anything else than what somebody has just agreed to."""
+    if diff_of(files, top) != diff:
+        raise InputError("The pipeline's files have changed while the difference was shown. Promote again.")
 
 
 def _write_all(files: Mapping[Path, str]) -> Any:

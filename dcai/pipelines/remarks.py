@@ -90,6 +90,8 @@ def _remarks(
 
 def why_not_settable(one: Parameter) -> str:
     """Say what keeps a parameter without an annotation from being set."""
+    if one.source.endswith(CHANGED):
+        return f"is changed again in its cell (first set to {one.source.removesuffix(CHANGED)})"
     is_data, value = schemas.default_of(ast.parse(one.source, mode="eval").body)
     if not is_data or schemas.is_json(schemas.to_plain({}, value)):
         return f"is computed ({one.source})"

@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dcai.base import display, store
-from dcai.base.errors import InputError
-from dcai.base.records import FileHash, RunProgress, RunRecord, RunStatus
-from dcai.pipelines import documents, engine, injection, ledger, manifest
-from dcai.pipelines.definition import Pipeline
-from dcai.pipelines.journal import Event, Journal, Tally, add_up, read_journal
+from dcai.base import display
+from dcai.base.errors import DcaiError
+from dcai.base.records import RunProgress, RunRecord, RunStatus
+from dcai.pipelines import ledger
+from dcai.pipelines.definition import Pipeline, load_pipeline
+from dcai.pipelines.estimates import seconds_left
+from dcai.pipelines.journal import Event, Tally, add_up, now, read_journal
 from dcai.pipelines.ledger import History, history
-from dcai.pipelines.manifest import MANIFEST
-from dcai.pipelines.names import (
-    find_root,
-    new_run_id,
-    relative_to_root,
-)
-from dcai.pipelines.notebook import RUN_FOLDER, artifact, record, stop
-from dcai.pipelines.plans import Plan, limits_of, make_plan, require_writable
-from dcai.pipelines.signals import Interruption, watch_signals
+from dcai.pipelines.names import find_root, new_run_id, relative_to_root
+from dcai.pipelines.notebook import artifact, record, stop
+from dcai.pipelines.operations import Operation, alert_refusal, plan_smoke
+from dcai.pipelines.plans import limits_of, make_plan, require_seconds, require_writable
+from dcai.pipelines.pool import KernelPool
+from dcai.pipelines.signals import watch_signals
+from dcai.pipelines.triggers import due
 
-__all__ = ["History", "Run", "artifact", "carry_out", "history", "new_run_id", "record", "run", "run_progress", "stop"]
+__all__ = [
+    "History",
+    "KernelPool",
+    "Run",
+    "artifact",
+    "carry_out",
+    "history",
+    "new_run_id",
+    "record",
+    "run",
+    "run_progress",
+    "stop",
+]
 
 Progress = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its record, and the folder that holds everything about it.
+    """One run: its record, and the folder that holds everything about it; `skipped` where nothing was due.
 
     Examples
     --------
@@ -41,6 +53,7 @@ class Run:
 
     record: RunRecord
     folder: Path
+    skipped: bool = False
 
     @property
     def status(self) -> RunStatus:
@@ -76,7 +89,7 @@ def _reason(one: RunRecord) -> str:
     return "" if one.error is None else f" ({ledger.one_line(f'{one.error.error}: {one.error.message}')})"
 
 
-def run(
+def run(  # noqa: PLR0913 (one argument for each option of `dcai run`)
     pipeline: Pipeline | str | Path,
     parameters: Mapping[str, Any] | None = None,
     *,
@@ -87,6 +100,12 @@ def run(
     run_id: str | None = None,
     cell_timeout: float | None = None,
     timeout: float | None = None,
+    start_timeout: float | None = None,
+    resume: str | None = None,
+    keep_kernel: float | None = None,
+    kernels: KernelPool | None = None,
+    smoke: int | None = None,
+    if_due: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Run a pipeline, or any notebook, and return what happened; a notebook that fails is no exception.
@@ -107,10 +126,24 @@ def run(
         A second place for the executed notebook.
     run_id : str, optional
         The run's id (see `new_run_id`); None makes one.
-    cell_timeout, timeout : float, optional
-        Seconds that one cell, and the whole run, may take.
+    cell_timeout, timeout, start_timeout : float, optional
+        Seconds that one cell, the whole run, and the start of its kernel may take.
+    resume : str, optional
+        The id of a run of this pipeline that did not succeed: its parameters are taken over, and its kernel and
+        the results of its cells where the kernel was kept and nothing before the cell where it ended has changed.
+        Otherwise every cell is executed, and the record's `note` says why. What the cell that failed has changed
+        before it failed stays changed in a kernel that was kept.
+    keep_kernel : float, optional
+        Seconds for which the kernel stays after the run, to go on from there; None ends it with the run.
+    kernels : KernelPool, optional
+        Where to get the kernel from, instead of starting one.
+    smoke : int, optional
+        Run on a sample of so many rows first, as `smoke` in the manifest says; only when that succeeds, run in earnest.
+        A smoke run is no run to compare with, and its outputs do not stand.
+    if_due : bool
+        Run only when `due` says so; otherwise return the last good run, `skipped`.
     progress : callable, optional
-        Called with each event of the run's journal as it happens.
+        Called with each event of the run's journal as it happens, and with "tick" a few times a second.
 
     Returns
     -------
@@ -131,14 +164,15 @@ def run(
     """
     done = carry_out(
         pipeline, parameters, root=root, kernel=kernel, cwd=cwd, output=output, run_id=run_id,
-        cell_timeout=cell_timeout, timeout=timeout, progress=progress,
+        cell_timeout=cell_timeout, timeout=timeout, start_timeout=start_timeout, resume=resume,
+        keep_kernel=keep_kernel, kernels=kernels, smoke=smoke, if_due=if_due, progress=progress,
     )  # fmt: skip
     if done.status == "interrupted":
         raise KeyboardInterrupt if done.exit_code == 130 else SystemExit(done.exit_code)  # noqa: PLR2004 (128 + SIGINT)
     return done
 
 
-def carry_out(
+def carry_out(  # noqa: PLR0913 (those of `run`)
     pipeline: Pipeline | str | Path,
     parameters: Mapping[str, Any] | None = None,
     *,
@@ -149,6 +183,12 @@ def carry_out(
     run_id: str | None = None,
     cell_timeout: float | None = None,
     timeout: float | None = None,
+    start_timeout: float | None = None,
+    resume: str | None = None,
+    keep_kernel: float | None = None,
+    kernels: KernelPool | None = None,
+    smoke: int | None = None,
+    if_due: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Do what `run` does, but return an interrupted run too; for shells, which have exit codes.
@@ -158,99 +198,31 @@ def carry_out(
     >>> carry_out("train").exit_code  # doctest: +SKIP
     0
     """
-    plan = make_plan(pipeline, parameters or {}, root=root, kernel=kernel, cwd=cwd, run_id=run_id)
-    plan = replace(plan, limits=limits_of(plan.limits, cell_timeout, timeout))
-    target = None if output is None else require_writable(Path(output))
+    try:
+        plan = make_plan(pipeline, parameters or {}, root=root, kernel=kernel, cwd=cwd, run_id=run_id, resume=resume)
+        plan = replace(plan, limits=limits_of(plan.limits, cell_timeout, timeout, start_timeout))
+        keep = require_seconds("keep_kernel", keep_kernel)
+        target = None if output is None else require_writable(output)
+        sample = None if smoke is None else plan_smoke(plan, smoke)
+    except DcaiError as error:
+        alert_refusal(_find_definition(pipeline, root), error)
+        raise
+    if if_due and plan.definition is not None:
+        state = due(plan.definition)
+        if not state and state.last is not None:
+            return Run(state.last, ledger.run_folder(plan.name, state.last.run, plan.root), skipped=True)
+    if kernels is not None:
+        kernels.require_ready(plan.kernel)
     with watch_signals() as interruption:
-        folder = _make_folder(plan)
-        one = ledger.begin(
-            plan.run_id,
-            plan.name,
-            relative_to_root(plan.source, plan.root),
-            plan.kernel,
-            root=plan.root,
-            parameters=plan.effective,
-            outputs=plan.outputs,
-        )
-        one = replace(
-            one,
-            inputs=ledger.hash_files(plan.root, plan.inputs),
-            corrections=ledger.hash_files(plan.root, plan.corrections),
-        )
-        ledger.write_record(folder / ledger.RECORD, one)
-        return Run(_execute(plan, one, folder, target, interruption, progress), folder)
+        return Run(*Operation(plan, interruption, progress, target, kernels, keep).carry_out(sample))
 
 
-def _execute(
-    plan: Plan,
-    one: RunRecord,
-    folder: Path,
-    target: Path | None,
-    interruption: Interruption,
-    progress: Progress | None,
-) -> RunRecord:
-    """Execute the plan and settle its record, also when something unforeseen goes wrong."""
-    journal = Journal(folder / ledger.JOURNAL, progress)
-    hidden = injection.secrets_of(plan.found, plan.values)
-    surroundings = {RUN_FOLDER: str(folder), "DCAI_RUN": plan.run_id, "DCAI_PIPELINE": plan.name, **hidden}
-    orders = engine.Orders(journal, interruption, plan.limits, plan.cwd, surroundings)
-    targets = [folder / ledger.NOTEBOOK, *([target] if target else [])]
-    before = ledger.mark_files(plan.root, plan.outputs)
-    gates: list[dict[str, Any]] = []
-    try:
-        with journal:
-            gates = _carry_out(plan, before, orders, targets)
-    finally:
-        one = replace(ledger.take_over(one, journal.tally), gates=gates, outputs=_outputs(plan, before))
-        one = ledger.write_record(folder / ledger.RECORD, one)
-    return one
-
-
-def _carry_out(
-    plan: Plan, before: Mapping[str, ledger.Mark], orders: engine.Orders, targets: list[Path]
-) -> list[dict[str, Any]]:
-    """Execute, save and judge; a full disk or a folder that was taken away is a failed run."""
-    notebook = injection.inject(plan.notebook, plan.values, plan.found)
-    try:
-        text = documents.write_notebook(engine.execute(notebook, plan.kernel, orders))
-        for path in targets:
-            store.write_atomic(path, text)
-    except OSError as error:
-        orders.journal.write("error", status="failed", error=type(error).__name__, message=str(error))
-    return _judge(plan, before, orders.journal)
-
-
-def _judge(plan: Plan, before: Mapping[str, ledger.Mark], journal: Journal) -> list[dict[str, Any]]:
-    """Journal what the run should have made and did not: declared outputs, passed gates."""
-    tally = journal.tally
-    if tally.status not in ("running", "stopped"):
-        return []
-    missing = ledger.unwritten(plan.root, before, stopped=tally.status == "stopped")
-    if missing:
-        said = f"outputs {', '.join(map(repr, missing))} were" if missing[1:] else f"output {missing[0]!r} was"
-        message = f"The {said} not written by this run. Let the notebook write what is declared, or correct 'outputs' in {MANIFEST}."
-        journal.write("error", status="failed", error="MissingOutput", message=message)
-    return manifest.hold_gates(plan.gates, journal)
-
-
-def _outputs(plan: Plan, before: Mapping[str, ledger.Mark]) -> list[FileHash]:
-    """Hash what the run has made; a declared output that it did not write has no hash, whatever is there."""
-    absent = ledger.unwritten(plan.root, before)
-    declared = [FileHash(p, None, None) if p in absent else ledger.hash_file(plan.root, p) for p in plan.outputs]
-    made = sorted(p for p in (plan.folder / ledger.ARTIFACTS).rglob("*") if p.is_file())
-    return [*declared, *(ledger.hash_file(plan.root, relative_to_root(p, plan.root)) for p in made)]
-
-
-def _make_folder(plan: Plan) -> Path:
-    """Make the run's folder, and keep `runs/` out of git."""
-    guard = plan.root / ledger.RUNS / ".gitignore"
-    if not guard.is_file():
-        store.write_atomic(guard, ledger.IGNORE_ALL)
-    try:
-        (plan.folder / ledger.ARTIFACTS).mkdir(parents=True)
-    except FileExistsError as error:
-        raise InputError(f"There is a run {plan.run_id!r} of {plan.name!r} already. Choose another run_id.") from error
-    return plan.folder
+def _find_definition(pipeline: Pipeline | str | Path, root: str | Path | None) -> Pipeline | None:
+    if isinstance(pipeline, Pipeline) or str(pipeline).endswith(".ipynb"):
+        return pipeline if isinstance(pipeline, Pipeline) else None
+    with suppress(DcaiError):
+        return load_pipeline(pipeline, root)
+    return None
 
 
 # ---------------------------------------------------------------- progress
@@ -281,10 +253,11 @@ def run_progress(name: str, run_id: str, root: str | Path | None = None) -> RunP
     top = find_root(Path.cwd(), root)
     folder = ledger.run_folder(name, run_id, top)
     one = ledger.read_record(folder)
-    tally = add_up(read_journal(folder / ledger.JOURNAL))
+    events = read_journal(folder / ledger.JOURNAL)
     if one.status == "running":
-        one = _so_far(one, tally)
-        return RunProgress(one, tally.cell, tally.cell_source, relative_to_root(folder, top))
+        tally = add_up(events)
+        left = seconds_left(events, now())
+        return RunProgress(_so_far(one, tally), tally.cell, tally.cell_source, relative_to_root(folder, top), left)
     return RunProgress(one, None, "", relative_to_root(folder, top))
 
 

@@ -136,7 +136,7 @@ def _sequence(python: str, inner: list[ast.expr]) -> Schema:
 def default_of(node: ast.expr) -> tuple[bool, Any]:
     """Return whether an expression is plain data, and which: literals, and `Path`, `Decimal`, `date` of literals."""
     try:
-        return True, ast.literal_eval(node)
+        return True, ast.literal_eval(_as_literal(node))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         pass
     if not (isinstance(node, ast.Call) and not node.keywords and _last_name(node.func) in _CONSTRUCTORS):
@@ -147,6 +147,17 @@ def default_of(node: ast.expr) -> tuple[bool, Any]:
         return True, makers.get(_last_name(node.func), PurePath)(*arguments)
     except (ValueError, TypeError, InvalidOperation):
         return False, None
+
+
+def _as_literal(node: ast.expr) -> ast.expr:
+    """Return what is a literal in all but its writing as one: `f"text"` that names nothing, and `dict(a=1)`."""
+    if isinstance(node, ast.JoinedStr) and all(isinstance(part, ast.Constant) for part in node.values):
+        return ast.Constant("".join(str(part.value) for part in node.values if isinstance(part, ast.Constant)))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
+        named = [k for k in node.keywords if k.arg is not None]
+        if len(named) == len(node.keywords):
+            return ast.Dict([ast.Constant(k.arg) for k in named], [k.value for k in named])
+    return node
 
 
 def schema_of_value(value: object) -> Schema:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from typing import NoReturn
 
 import click
@@ -18,11 +19,29 @@ COMMANDS = {
     "audit": ("dcai.shells.cli_find", "Find wrong labels and inconsistent data in a CSV or Parquet file."),
     "apply": ("dcai.shells.cli_fix", "Write a corrected copy of a file."),
     "check": ("dcai.shells.cli_fix", "Hold the corrections of a log against a file."),
+    "export": ("dcai.shells.cli_exchange", "Write decisions for Label Studio, Argilla or a spreadsheet."),
+    "import": ("dcai.shells.cli_exchange", "Read decisions that were made there."),
+    "forget": ("dcai.shells.cli_exchange", "Say what a log and git's history hold of columns that must be forgotten."),
     "compare": ("dcai.shells.cli_prove", "Raw against corrected data on the same held-out rows."),
+    "curve": ("dcai.shells.cli_prove", "What more rows, better labels and more reviews are worth."),
+    "drift": (
+        "dcai.shells.cli_drift",
+        "Name what changed between reference and current data; exit 3 when drift is found.",
+    ),
+    "slices": ("dcai.shells.cli_drift", "Find the groups of rows in which a model fails, and why."),
+    "scorecard": ("dcai.shells.cli_drift", "Ask whether data are good: one page for people, JSON for a gate."),
+    "profile": ("dcai.shells.cli_drift", "Write a data dictionary of a file."),
     "lint": ("dcai.shells.cli_lint", "Read a notebook for what would make its runs differ from what its author saw."),
     "promote": ("dcai.shells.cli_promote", "Make a notebook a pipeline in git."),
     "run": ("dcai.shells.cli_promote", "Run a pipeline or a notebook headlessly, and record the truth."),
     "runs": ("dcai.shells.cli_promote", "List runs, newest first."),
+    "diff": ("dcai.shells.cli_operate", "Say what two runs differ in."),
+    "reproduce": ("dcai.shells.cli_operate", "Make a run once more, and compare its metrics."),
+    "tag": ("dcai.shells.cli_operate", "Name a run, or go back to what it has made."),
+    "due": ("dcai.shells.cli_operate", "Say whether a pipeline would run now, and why."),
+    "sweep": ("dcai.shells.cli_sweep", "Run a pipeline with many sets of parameters."),
+    "trace": ("dcai.shells.cli_lineage", "Say which run, data and corrected labels made a file."),
+    "impact": ("dcai.shells.cli_lineage", "Say which runs and artifacts a bad file or cell made stale."),
 }
 
 # The one table of exit codes for errors; a run's own exit code comes from its status.
@@ -48,7 +67,8 @@ class LazyGroup(click.Group):
         """Import one verb."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name  # `import` cannot be a function's name
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's signature)

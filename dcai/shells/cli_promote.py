@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import sys
 import warnings
 from collections.abc import Mapping
@@ -14,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dcai.base.display import show_text
-from dcai.base.errors import InputError
+from dcai.base.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from dcai.base.records import RunRecord
+    from dcai.pipelines.ledger import History
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 _ROOT = click.option("--root", type=click.Path(file_okay=False), help="The repository (default: the one at hand).")
@@ -35,11 +38,14 @@ _ARROW = re.compile(r"^-+> (\d+)", re.MULTILINE)
 @click.option(
     "--gate", "gates", multiple=True, metavar="'METRIC RULE'", help="For example 'accuracy >= 0.9', as one text."
 )
+@click.option("--schedule", metavar="CRON", help="When a run is due by the clock, such as '0 3 * * *', in UTC.")
+@click.option("--ci", type=click.Choice(["github"]), help="Write a workflow that runs it, too.")
 @click.option("--commit", is_flag=True, help="Commit the pipeline's files, and nothing else.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask in a terminal whether the changes are wanted.")
 @click.option("--no-check", is_flag=True, help="Skip the run in a fresh kernel.")
 @_ROOT
 @_JSON
-def promote(
+def promote(  # noqa: PLR0913 (one argument for each option)
     notebook: str,
     name: str | None,
     parameters: tuple[str, ...],
@@ -47,7 +53,10 @@ def promote(
     outputs: tuple[str, ...],
     gates: tuple[str, ...],
     *,
+    schedule: str | None,
+    ci: str | None,
     commit: bool,
+    yes: bool,
     no_check: bool,
     root: str | None,
     as_json: bool,
@@ -64,8 +73,11 @@ def promote(
         inputs=inputs or None,
         outputs=outputs or None,
         gates=_gates(gates),
+        schedule=schedule,
+        ci=ci,
         commit=commit,
         check=not no_check,
+        preview=None if as_json else lambda planned: _preview(planned.diff, ask=not yes),
         root=root,
     ).promotion
     assert made is not None
@@ -78,6 +90,19 @@ def promote(
     for note in made.notes:
         click.echo(f"note: {one_line(note, _LONGEST_MESSAGE)}", err=True)
     click.echo(f"run it with: dcai run {made.name}")
+
+
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def _preview(diff: str, *, ask: bool) -> None:
+    """Show what would be written; where a person sits in front of it, ask."""
+    for line in diff.splitlines():
+        is_head = line.startswith(("--- ", "+++ "))
+        # click takes the colours away where the output is no terminal.
+        click.secho(show_text(line, _LONGEST_MESSAGE), fg=None if is_head else _COLOURS.get(line[:1]), bold=is_head)
+    if diff and ask and sys.stdin.isatty() and sys.stdout.isatty():
+        click.confirm("Write these changes?", default=True, abort=True)
 
 
 def _offered(notebook: str, texts: tuple[str, ...]) -> Mapping[str, Any] | list[str] | None:
@@ -111,7 +136,15 @@ def _gates(texts: tuple[str, ...]) -> dict[str, str] | None:
 @click.option("--cwd", type=click.Path(), help="Another working directory than the repository root.")
 @click.option("--cell-timeout", type=float, metavar="SECONDS", help="What one cell may take.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="What the whole run may take.")
+@click.option("--start-timeout", type=float, metavar="SECONDS", help="What the start of the kernel may take (60).")
+@click.option("--resume", metavar="RUN", help="Go on from a run that did not succeed, in its kernel where it was kept.")
+@click.option("--keep-kernel", type=float, metavar="SECONDS", help="Keep the kernel after the run, for --resume.")
+@click.option("--smoke", type=int, metavar="N", help="Try it on a sample of N rows first, as the manifest says.")
+@click.option("--if-due", is_flag=True, help="Do nothing when nothing has changed, see `dcai due`.")
 @click.option("--run-id", help="The run's id (default: made of the time).")
+@click.option(
+    "--on", metavar="tcp://HOST:PORT", help="Run on a worker of this Dask scheduler, which sees the repository."
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 @_ROOT
 @_JSON
@@ -123,6 +156,7 @@ def run(
     parameters: tuple[str, ...],
     files: tuple[str, ...],
     *,
+    on: str | None,
     quiet: bool,
     as_json: bool,
     root: str | None,
@@ -132,18 +166,23 @@ def run(
     from dcai.base import contract
     from dcai.pipelines.ledger import one_line
     from dcai.pipelines.runs import carry_out
+    from dcai.shells.cli_sweep import run_on
 
     values = _values(target, root, parameters, files)
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {one_line(message, 500)}", err=True)
-        done = carry_out(target, values, root=root, progress=None if quiet else _Reporter(), **options)
+        if on is not None:
+            done = run_on(on, target, values, root, options)
+        else:
+            done = carry_out(target, values, root=root, progress=None if quiet else _Reporter(), **options)
     if as_json:
         click.echo(contract.to_json(done.record))
     else:
         for name, value in done.metrics.items():
             click.echo(one_line(f"{name} = {value}"))
-        click.echo(f"{done.status}  {one_line(done.folder, _LONGEST_MESSAGE)}")
+        skipped = "nothing is due; the last good run: " if done.skipped else ""
+        click.echo(f"{skipped}{done.status}  {one_line(done.folder, _LONGEST_MESSAGE)}")
     if done.record.error is not None:
         click.echo(explain(done.record), err=True)
     context.exit(done.exit_code)
@@ -183,7 +222,7 @@ def _parse_assignments(texts: tuple[str, ...], schemas: Mapping[str, Any]) -> di
 
 
 def _read_values(path: Path) -> dict[str, Any]:
-    from dcai.pipelines.manifest import builtin, read_yaml
+    from dcai.base.yaml_text import builtin, read_yaml
 
     try:
         is_json = path.suffix == ".json" and path.is_file()
@@ -212,27 +251,70 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _find_runs(name: str | None, root: str | None) -> History:
+    """Return the runs of a pipeline or repository, or those beside the outputs of papermill."""
+    from dcai.pipelines.beside import read_beside, records_beside
+    from dcai.pipelines.ledger import History, history
+
+    if name is not None and name.endswith(".ipynb"):
+        return History((read_beside(Path(name)),))
+    if name is not None and (name in (".", "..") or "/" in name or os.sep in name):
+        if not Path(name).is_dir():
+            raise MissingError(f"There is no folder {name!r}. Name a pipeline, a folder, or an output of papermill.")
+        records, problems = records_beside(Path(name))
+        return History(tuple(records), tuple(problems))
+    return history(name, root=root)
+
+
 class _Reporter:
-    """Writes the progress of a run to stderr, a line for each cell that ended."""
+    """Writes the progress of a run to stderr: a line for each cell that ended, and on a terminal one that moves."""
 
     def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
         self.total, self.number, self.source = 0, 0, ""
+        self.shown = False
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Report one event of the journal; a reader of stderr who has gone away does not end the run."""
+        if event["event"] != "tick":
+            self.events.append(event)
         with suppress(BrokenPipeError):
             self._report(event)
 
     def _report(self, event: dict[str, Any]) -> None:
-        if event["event"] == "start":
-            self.total = event["cells"]
-        elif event["event"] == "cell_started":
+        kind = event["event"]
+        if kind == "start":
+            self.total, self.number = event["cells"], 0  # a smoke run, or another attempt, begins at the first cell
+        elif kind in ("note", "kernel_kept"):
+            self._line(f"note: {show_text(event['message'])}")
+        elif kind == "cell_reused":
+            self.number += 1
+        elif kind == "cell_started":
             self.number, self.source = self.number + 1, show_text(event["source"])
-            if sys.stderr.isatty():
-                click.echo(f"[{self.number}/{self.total}] {self.source}\r", nl=False, err=True)
-        elif event["event"] == "cell_ended":
+        elif kind == "cell_ended":
             mark = "" if event["ok"] else "  failed"
-            click.echo(f"[{self.number}/{self.total}] {self.source}  {event['wall']:.1f} s{mark}", err=True)
+            left = self._left(event["at"]) if self.number < self.total else ""
+            self._line(f"[{self.number}/{self.total}] {self.source}  {event['wall']:.1f} s{mark}{left}")
+            self.source = ""
+        if kind in ("cell_started", "tick") and sys.stderr.isatty() and self.source:
+            self._move(event["at"])
+
+    def _left(self, now: str) -> str:
+        from dcai.pipelines.estimates import seconds_left
+
+        left = seconds_left(self.events, now)
+        return "" if left is None else f", about {left:.0f} s left"
+
+    def _move(self, now: str) -> None:
+        """Show the cell that runs, on the last line of the terminal."""
+        text = f"[{self.number}/{self.total}] {self.source}{self._left(now)}"
+        click.echo(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}", nl=False, err=True)
+        self.shown = True
+
+    def _line(self, text: str) -> None:
+        """Write a line that stays, over the one that moves."""
+        click.echo(f"\r\x1b[K{text}" if self.shown else text, err=True)
+        self.shown = False
 
 
 def explain(record: RunRecord) -> str:
@@ -254,20 +336,30 @@ def explain(record: RunRecord) -> str:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, metavar="[NAME|OUT|FOLDER]")
 @_ROOT
 @_JSON
 def runs(name: str | None, root: str | None, *, as_json: bool) -> None:
-    """List the runs of a repository, newest first."""
-    from dcai.base import contract
-    from dcai.pipelines.ledger import history, one_line, shown
+    """List the runs of a repository, newest first; runs that were killed are settled on the way.
 
-    found = history(name, root=root)
+    OUT.ipynb or a folder (such as .) lists what `papermill --engine dcai` has written beside its outputs.
+    """
+    from dcai.base import contract
+    from dcai.pipelines.ledger import one_line, shown
+    from dcai.pipelines.names import find_root
+    from dcai.pipelines.tags import names_of
+
+    found = _find_runs(name, root)
+    names = names_of(find_root(Path.cwd(), root))
     if as_json:
         click.echo(json.dumps([contract.to_plain(r) for r in found], ensure_ascii=False))
     for one in () if as_json else found:
         facts = {fact: one_line(value) for fact, value in shown(one).items()}
         facts["seconds"] += " s"
+        if own := names.get((one.pipeline, one.run)):
+            facts["run"] += f" [{', '.join(map(one_line, own))}]"
+        if one.purpose != "run":
+            facts["status"] += f" ({one.purpose})"
         click.echo("  ".join(facts[f] for f in _SHOWN_FACTS).rstrip())
     if not as_json and not found:
         click.echo("There are no runs yet.", err=True)

@@ -22,16 +22,17 @@ from tornado.web import HTTPError, authenticated
 
 from dcai.base import contract
 from dcai.base.errors import DcaiError, GitError, InputError, LogError, MissingError, StaleError
-from dcai.base.records import (
+from dcai.base.messages import (
     NotebookView,
     PipelineList,
-    PipelineSummary,
+    PromoteDecision,
     PromoteRequest,
     Refusal,
     RunList,
     RunName,
     RunRequest,
 )
+from dcai.base.records import PipelineSummary
 from dcai.shells.cli_demo import PANEL_URL
 from dcai.shells.server_paths import Root, Served
 from dcai.shells.server_promotions import UNFORESEEN, Promotions
@@ -132,6 +133,16 @@ class PromoteHandler(DcaiHandler):
     async def post(self) -> None:
         """Begin what a PromoteRequest asks for."""
         await self.answer(lambda: self.promotions.start(self.served, self.body(PromoteRequest)), 202)
+
+
+class PromotionHandler(DcaiHandler):
+    """What becomes of a promotion that has shown what it would write, or whose check run is under way."""
+
+    @authenticated
+    @authorized
+    async def post(self) -> None:
+        """Take a PromoteDecision; answer with the PromoteProgress of its job."""
+        await self.answer(lambda: self.promotions.decide(self.body(PromoteDecision)), 202)
 
 
 class PipelinesHandler(DcaiHandler):
@@ -250,6 +261,7 @@ class CancelHandler(DcaiHandler):
 ROUTES: tuple[tuple[str, type[DcaiHandler]], ...] = (
     ("parameters", ParametersHandler),
     ("promote", PromoteHandler),
+    ("promotion", PromotionHandler),
     ("pipelines", PipelinesHandler),
     ("runs", RunsHandler),
     ("progress", ProgressHandler),

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,20 @@ import anywidget  # this module is its only door, and is itself imported on firs
 import traitlets
 
 from dcai.base.contract import for_browser, from_plain
-from dcai.base.display import to_block, to_table
 from dcai.base.errors import DcaiError, InputError, MissingError
 from dcai.base.fingerprints import plain
-from dcai.base.records import Answer, Correction, Decision, Progress, Reply, Request, Scalar
-from dcai.corrections.cards import TEXT_LIMIT, add_nearest
+from dcai.base.records import Answer, Card, Cluster, Correction, Decision, Filter, Progress, Reply, Request, Scalar
+from dcai.corrections.audited import Audited, list_values
+from dcai.corrections.cards import TEXT_LIMIT, add_context, add_nearest, cut_classes
+from dcai.corrections.clusters import Clusters, read_merge
+from dcai.corrections.contexts import Contexts
 from dcai.corrections.log import CorrectionLog
-from dcai.corrections.session import Audited, Review
+from dcai.corrections.outlook import make_forecast
+from dcai.corrections.session import Review
+from dcai.corrections.views import Views
+from dcai.shells.review_html import write_review
 
 BUILT = Path(__file__).parent / "_built"
-SHOWN_OFFLINE = 20
 LARGEST_PAGE = 500
 # A decision that is sent again comes within minutes; so many answers are remembered.
 REMEMBERED = 10_000
@@ -43,7 +48,13 @@ SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def review(
-    audit: Audited, log: str | Path | CorrectionLog | None = None, *, by: str | None = None, blind: bool = False
+    audit: Audited,
+    log: str | Path | CorrectionLog | None = None,
+    *,
+    by: str | None = None,
+    blind: bool = False,
+    controls: int | Mapping[int, Any] = 0,
+    repeats: int = 0,
 ) -> ReviewWidget:
     """Review the findings of an audit in the notebook, with the keyboard.
 
@@ -60,6 +71,10 @@ def review(
         Who decides; default git's identity, else the user's name.
     blind : bool, default False
         Show neither suggestions nor what others have decided.
+    controls : int or dict of int to label, default 0
+        How many rows whose label is right are mixed in under a wrong suggestion, to measure the reviewer; see `Review`.
+    repeats : int, default 0
+        How many findings are shown a second time.
 
     Returns
     -------
@@ -81,7 +96,7 @@ def review(
     >>> dcai.review(audit, tempfile.mkdtemp() + "/y.jsonl", by="ada").progress["decided"]
     0
     """
-    return ReviewWidget(Review(audit, log, by=by, blind=blind))
+    return ReviewWidget(Review(audit, log, by=by, blind=blind, controls=controls, repeats=repeats))
 
 
 class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is untyped here
@@ -111,13 +126,16 @@ class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is u
     def __init__(self, session: Review, **kwargs: Any) -> None:
         self.session = session
         self._queue = session.queue()
-        self._findings = [str(name) for name in self._queue["finding"]]
+        self._findings = [str(name) for name in list_values(self._queue["finding"])]
         self._positions = {name: i for i, name in enumerate(self._findings)}
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._lock = threading.RLock()
+        self._contexts = Contexts(session.table)
+        self._views = Views(self._queue, session.table, blind=session.blind, masked=session.masked)
+        self._forecast = make_forecast(session, self._queue)
         super().__init__(_esm=read_built("review.js"), _css=read_built("review.css"), **kwargs)
         self.set_trait("total", len(self._findings))
-        self.set_trait("progress", for_browser(session.progress))
+        self.set_trait("progress", for_browser(self._progress()))
         self.on_msg(self._receive)
 
     # ------------------------------------------------------------ from the browser
@@ -146,23 +164,47 @@ class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is u
 
     def _decide(self, decision: Decision) -> Answer:
         try:
-            corrections = self._act(decision)
-            names = [name for line in corrections for name in self.session.findings_of(line)]
+            corrections = self.session.do_once(decision.client_id, lambda: self._act(decision))
+            names = list(dict.fromkeys(name for line in corrections for name in self.session.findings_of(line)))
             decided = {name: self.session.decided(name) for name in names}
+            self._note(names)
+            if decision.verdict not in ("undo", "redo", "accept", "merge"):
+                self._forecast.tick()
             last = corrections[-1].id if corrections else None
-            return Answer(decision.seq, last, decided=decided, progress=self.session.progress)
+            return Answer(decision.seq, last, decided=decided, progress=self._progress())
         except Exception as error:  # noqa: BLE001 (the shell's crossing: no decision stays without an answer)
             return Answer(decision.seq, error=to_sentence(error))
 
     def _act(self, decision: Decision) -> list[Correction]:
         if decision.verdict == "undo":
-            return [self.session.undo()]
+            return self.session.step_back()
         if decision.verdict == "redo":
-            return [self.session.redo()]
+            return self.session.step_forward()
         if decision.verdict == "accept":
             return self.session.accept(self._group_of(decision.finding))
+        if decision.verdict == "merge":
+            return self._merge(decision)
         value = self._whole(decision)
         return [self.session.decide(decision.finding, decision.verdict, value, decision.column, decision.note)]
+
+    def _merge(self, decision: Decision) -> list[Correction]:
+        keep, others = read_merge(decision.value)
+        cluster = self._find_cluster(decision.finding)
+        # The browser has large integers as text: what it names is found among the members.
+        shown = {for_browser(s.value): s.value for s in cluster.spellings}
+        named = [shown.get(value, value) for value in others]
+        return self.session.merge(cluster.column, named, shown.get(keep, keep), decision.note)
+
+    @cached_property
+    def _clusters(self) -> Clusters:
+        return Clusters(self._queue, self._contexts)
+
+    def _note(self, names: list[str]) -> None:
+        """Tell the forecast what stands about some findings."""
+        self._forecast.note([self._positions[n] for n in names], [self.session.decision_about(n) for n in names])
+
+    def _progress(self) -> Progress:
+        return replace(self.session.progress, outlook=self._forecast.look())
 
     def _whole(self, decision: Decision) -> Scalar | list[Scalar]:
         """Return the value that is meant; the browser has long texts cut, and large integers as text."""
@@ -187,50 +229,100 @@ class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is u
             request = from_plain(Request, content)
             asks: dict[str, Callable[[Request], Reply]] = {
                 "page": self._page,
-                "card": lambda r: self._card(r, r.finding),
+                "card": lambda r: self._show_card(r, r.finding),
                 "near": self._near,
                 "next": self._next,
                 "draw": self._draw,
+                "filter": self._filter,
+                "facets": lambda r: Reply(r.seq, facets=self._views.facets()),
+                "find": lambda r: self._show_card(r, self._findings[self._views.find(r.text)]),
+                "cluster": self._cluster,
+                "terms": lambda r: Reply(r.seq, terms=self.session.terms),
+                "define": self._define,
             }
             return asks[request.ask](request)
         except Exception as error:  # noqa: BLE001 (the shell's crossing: no question stays without a reply)
             return Reply(_seq_of(content), error=to_sentence(error))
 
     def _page(self, request: Request) -> Reply:
-        start, count = max(request.start, 0), min(request.count, LARGEST_PAGE)
-        return Reply(request.seq, start, items=self.session.page(start, count), total=len(self._findings))
+        start, count = max(request.start, 0), min(max(request.count, 0), LARGEST_PAGE)
+        view = self._views.get(request.view)
+        places = view.places[start : start + count].tolist()
+        return Reply(request.seq, start, items=self.session.items(places), total=len(view))
 
-    def _card(self, request: Request, finding: str) -> Reply:
-        card = self.session.card(finding)
-        return Reply(request.seq, self._positions[finding], card=card)
+    def _show_card(self, request: Request, finding: str) -> Reply:
+        return self._put(request, finding, self.session.card(finding))
 
     def _near(self, request: Request) -> Reply:
         """Put the rows most like it beside a card; a blind review shows them once it is decided."""
         card = self.session.card(request.finding)
         hidden = self.session.blind and card.decided is None
-        shown = card if hidden else add_nearest(card, self.session.audit)
-        return Reply(request.seq, self._positions[request.finding], card=shown)
+        return self._put(request, request.finding, card if hidden else add_nearest(card, self.session.audit))
+
+    def _put(self, request: Request, finding: str, card: Card) -> Reply:
+        position = self._views.get(request.view).find(self._place_of(finding))
+        shown = add_context(cut_classes(card), self._contexts, full=not self.session.blind)
+        return Reply(request.seq, position, card=self.session.mask(shown))
 
     def _next(self, request: Request) -> Reply:
-        """Find the next open finding from `start` on, round the end of the queue; none is a reply without `start`."""
-        size = len(self._findings)
-        places = ((request.start + step) % size for step in range(size))
-        return Reply(request.seq, next((i for i in places if self.session.decided(self._findings[i]) is None), None))
+        """Find the next open finding from `start` on, round the end; none is a reply without `start`."""
+        view = self._views.get(request.view)
+        size = len(view)
+        steps = ((request.start + step) % size for step in range(size))
+        is_open = (i for i in steps if not self._is_decided(view.places[i]))
+        return Reply(request.seq, next(is_open, None))
 
     def _draw(self, request: Request) -> Reply:
         drawn = self.session.draw(self._group_of(request.finding))
         if not drawn:
             raise InputError("Every finding of this group is decided.")
-        return self._card(request, drawn[0])
+        return self._show_card(request, drawn[0])
+
+    def _filter(self, request: Request) -> Reply:
+        view = self._views.open(request.filter or Filter(), self._is_decided)
+        return Reply(request.seq, 0, total=len(self._views.get(view)), view=view)
+
+    def _cluster(self, request: Request) -> Reply:
+        return Reply(request.seq, cluster=self._find_cluster(request.finding))
+
+    def _find_cluster(self, finding: str) -> Cluster:
+        if self.session.blind:
+            raise InputError("A blind review suggests no spellings. Decide the rows one by one.")
+        cluster = self._clusters.of(self._queue.iloc[self._place_of(finding)])
+        if cluster.column in self.session.masked:
+            raise InputError(
+                "This column is marked as sensitive: its spellings are not shown. Merge them at the source."
+            )
+        return cluster
+
+    def _define(self, request: Request) -> Reply:
+        """Write down what a class means; asked again it says the same."""
+        about = request.definition
+        if about is None:
+            raise InputError("There is no definition to write down.")
+        # Classes that are large integers travel as text.
+        names = {for_browser(name): name for name in self.session.classes}
+        self.session.define(names.get(about.name, about.name), about.meaning, about.examples, about.borderline)
+        return Reply(request.seq, terms=self.session.terms)
+
+    def _place_of(self, finding: str) -> int:
+        """Return the position of a finding in the whole queue."""
+        if finding not in self._positions:
+            self.session.decided(finding)  # says what is wrong
+        return self._positions[finding]
+
+    def _is_decided(self, place: int) -> bool:
+        return self.session.decided(self._findings[place]) is not None
 
     # ------------------------------------------------------------ from Python
 
     def refresh(self) -> None:
         """Show what was decided elsewhere: by `session.decide(...)` in a cell, or by another view of the same log."""
         decided = {name: self.session.decided(name) for name in self._findings}
-        answer = Answer(-1, decided=decided, progress=self.session.progress)
+        self._note(self._findings)
+        answer = Answer(-1, decided=decided, progress=self._progress())
         self.send(for_browser(answer))
-        self._show_progress(self.session.progress)
+        self._show_progress(self._progress())
 
     def _show_progress(self, progress: Progress) -> None:
         self.set_trait("progress", for_browser(progress))
@@ -241,27 +333,10 @@ class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is u
         return f"<Review of {p.total} findings: {p.decided} decided, {p.left} left, saved to {p.saved_to}>"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Add a table of the first findings, for saved notebooks, exports and places without widgets."""
+        """Add a still page, for runs without a person, saved notebooks, exports and places without widgets."""
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**data, "text/html": self._to_html()}, metadata
-
-    def _to_html(self) -> str:
-        p = self.session.progress
-        items = self.session.page(0, SHOWN_OFFLINE)
-        rows = [
-            {
-                "row": item.row, "what": item.detector, "column": item.column, "given": item.given,
-                "suggested": item.suggested, "doubt": f"{item.doubt:.2f}", "decided": item.decided,
-            }
-            for item in items
-        ]  # fmt: skip
-        if not rows:
-            return to_block("<h3>Review</h3><p>There is nothing to review.</p>")
-        head = f"{p.decided} of {p.total} findings decided, {p.left} left."
-        rest = f"<p class='muted'>The first {len(rows)} of {p.total} findings.</p>" if p.total > len(rows) else ""
-        names = list(rows[0])
-        return to_block("<h3>Review</h3>", f"<p>{head}</p>", to_table(rows, names, ("row", "doubt")), rest)
+        return {**data, "text/html": write_review(self.session, self._forecast.look())}, metadata
 
 
 def read_built(name: str) -> str:

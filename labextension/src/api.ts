@@ -4,6 +4,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import type {
   NotebookView,
   PipelineList,
+  PromoteDecision,
   PromoteProgress,
   PromoteRequest,
   Refusal,
@@ -44,6 +45,10 @@ export class Api {
 
   promotion(job: string): Promise<PromoteProgress> {
     return this._get('promote', { job });
+  }
+
+  decide(decision: PromoteDecision): Promise<PromoteProgress> {
+    return this._post('promotion', JSON.stringify(decision));
   }
 
   pipelines(path: string): Promise<PipelineList> {

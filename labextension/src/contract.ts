@@ -1,4 +1,4 @@
-// Generated from dcai/base/records.py by `python -m dcai.base.contract`. Do not modify directly.
+// Generated from dcai/base/records.py and messages.py by `python -m dcai.base.contract`. Do not modify directly.
 
 export type Scalar = string | number | boolean | null;
 
@@ -35,16 +35,26 @@ export interface Correction {
   resolves?: string[] | null;
   columns?: string[] | null;
   label?: string | null;
+  veiled?: Record<string, string> | null;
 }
 
 export interface Decision {
   seq: number;
   client_id: string;
   finding: string;
-  verdict: 'keep' | 'relabel' | 'edit' | 'exclude' | 'ambiguous' | 'unsure' | 'undo' | 'redo' | 'accept';
+  verdict: 'keep' | 'relabel' | 'edit' | 'exclude' | 'ambiguous' | 'unsure' | 'undo' | 'redo' | 'accept' | 'merge';
   value?: Scalar | Scalar[];
   column?: string | null;
   note?: string;
+}
+
+export interface Outlook {
+  pace: number | null;
+  errors: number | null;
+  low: number | null;
+  high: number | null;
+  next: number;
+  worth: number | null;
 }
 
 export interface Progress {
@@ -55,6 +65,7 @@ export interface Progress {
   can_undo: boolean;
   can_redo: boolean;
   saved_to: string;
+  outlook?: Outlook | null;
 }
 
 export interface Answer {
@@ -76,6 +87,56 @@ export interface QueueItem {
   decided: string | null;
 }
 
+export interface Filter {
+  detector?: string;
+  column?: string;
+  pair?: string;
+  state?: '' | 'open' | 'decided';
+  text?: string;
+  order?: 'doubt' | 'row' | 'column' | 'kind';
+}
+
+export interface Facet {
+  name: string;
+  title: string;
+  count: number;
+}
+
+export interface Facets {
+  detectors: Facet[];
+  columns: Facet[];
+  pairs: Facet[];
+}
+
+export interface Spelling {
+  value: Scalar;
+  rows: number;
+}
+
+export interface Cluster {
+  column: string;
+  spellings: Spelling[];
+  keep: Scalar;
+}
+
+export interface Spread {
+  low: string;
+  high: string;
+  counts: number[];
+  at: number | null;
+  to?: number | null;
+  share?: number | null;
+}
+
+export interface Context {
+  rows: number;
+  empty: number;
+  distinct: number;
+  common: Spelling[];
+  given: number;
+  suggested: number | null;
+}
+
 export interface ClassChoice {
   name: Scalar;
   probability: number | null;
@@ -83,11 +144,29 @@ export interface ClassChoice {
   given?: boolean;
 }
 
+export interface Definition {
+  name: Scalar;
+  meaning?: string;
+  examples?: string[];
+  borderline?: string[];
+}
+
+export interface Terms {
+  definitions: Definition[];
+  version: string;
+  masked: string[];
+  blind: boolean;
+  remarks: string[];
+  classes?: Scalar[];
+  agreement?: string;
+}
+
 export interface Cell {
   column: string;
   text: string;
   kind: string;
   cut: boolean;
+  spread?: Spread | null;
 }
 
 export interface Sentence {
@@ -124,14 +203,19 @@ export interface Card {
   label?: Scalar;
   several?: boolean;
   sentence?: Sentence | null;
+  context?: Context | null;
 }
 
 export interface Request {
   seq: number;
-  ask: 'page' | 'card' | 'near' | 'next' | 'draw';
+  ask: 'page' | 'card' | 'near' | 'next' | 'draw' | 'filter' | 'facets' | 'find' | 'cluster' | 'terms' | 'define';
   start?: number;
   count?: number;
   finding?: string;
+  view?: number;
+  filter?: Filter | null;
+  text?: string;
+  definition?: Definition | null;
 }
 
 export interface Reply {
@@ -142,6 +226,10 @@ export interface Reply {
   card?: Card | null;
   progress?: Progress | null;
   error?: string | null;
+  view?: number | null;
+  facets?: Facets | null;
+  cluster?: Cluster | null;
+  terms?: Terms | null;
 }
 
 export interface Parameter {
@@ -181,6 +269,8 @@ export interface Promotion {
   commit: string | null;
   checked: boolean;
   notes: string[];
+  diff?: string;
+  undeclared?: Record<string, string[]>;
 }
 
 export interface FileHash {
@@ -235,6 +325,12 @@ export interface RunRecord {
   cells_done: number;
   pid?: number | null;
   host?: string | null;
+  resumed?: string | null;
+  note?: string | null;
+  code?: FileHash[];
+  purpose?: string;
+  origin?: string | null;
+  upstream?: string[];
 }
 
 export interface PipelineSummary {
@@ -252,6 +348,7 @@ export interface RunProgress {
   cell: number | null;
   cell_source: string;
   folder: string;
+  seconds_left?: number | null;
 }
 
 export interface NotebookView {
@@ -265,6 +362,7 @@ export interface PromoteRequest {
   name: string;
   check: boolean;
   commit: boolean;
+  preview?: boolean;
 }
 
 export interface PromoteProgress {
@@ -272,6 +370,12 @@ export interface PromoteProgress {
   seconds: number;
   root: string;
   promotion?: Promotion | null;
+  preview?: Promotion | null;
+}
+
+export interface PromoteDecision {
+  job: string;
+  go: boolean;
 }
 
 export interface PipelineList {

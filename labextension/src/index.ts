@@ -139,7 +139,7 @@ function allCommands(parts: Parts): Command[] {
       needsNotebook: true,
       execute: async () => {
         const current = notebook();
-        const made = await promote(api, current, app.serviceManager.contents.localPath(current.context.path));
+        const made = await promote(api, current, app.serviceManager.contents.localPath(current.context.path), model);
         if (made !== null) {
           showPanel();
           await model.refresh();

@@ -4,6 +4,7 @@ import type { Api } from './api';
 import { ServerRefusal } from './api';
 import type { PipelineList, PipelineSummary, RunList, RunName, RunProgress } from './contract';
 import { type Entries, type Field, fill, initialEntries, toFields } from './forms';
+import type { PromotionJob } from './promotion';
 
 const POLL = 700;
 export const PAGE = 10;
@@ -40,6 +41,7 @@ export class PanelModel {
   readonly forms = new Map<string, FormState>();
   readonly histories = new Map<string, RunList>();
   readonly live = new Map<string, Live>();
+  readonly promotions = new Set<PromotionJob>();
 
   private readonly _api: Api;
   private readonly _where: () => string;
@@ -221,6 +223,24 @@ export class PanelModel {
       live.cancelling = false;
       this._failed.emit(error);
     }
+    this._changed.emit();
+  }
+
+  /** Show a promotion that is under way. */
+  follow(job: PromotionJob): void {
+    this.promotions.add(job);
+    job.changed.connect(this._show, this);
+    this._changed.emit();
+  }
+
+  /** The promotion needs no showing any more. */
+  drop(job: PromotionJob): void {
+    this.promotions.delete(job);
+    job.changed.disconnect(this._show, this);
+    this._changed.emit();
+  }
+
+  private _show(): void {
     this._changed.emit();
   }
 

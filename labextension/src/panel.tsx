@@ -6,7 +6,7 @@ import { RunForm } from './form';
 import { ago, count, joinPath } from './format';
 import { dcaiIcon } from './icons';
 import type { PanelModel } from './model';
-import { Ending, History, LiveRun, StatusMark } from './runs';
+import { Ending, History, LivePromotion, LiveRun, StatusMark } from './runs';
 
 export class DcaiPanel extends ReactWidget {
   private readonly _model: PanelModel;
@@ -69,6 +69,9 @@ function Panel({ model, openPath }: PanelProps): React.ReactElement {
           {model.error}
         </p>
       )}
+      {[...model.promotions].map(job => (
+        <LivePromotion key={job.name} job={job} />
+      ))}
       {list === null && model.error === '' && <p className="dcai-hint dcai-notice">Reading the pipelines…</p>}
       {list !== null && list.pipelines.length === 0 && <Empty />}
       {list?.pipelines.map(pipeline =>

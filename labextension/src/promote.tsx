@@ -1,14 +1,14 @@
-/** Promote to pipeline: the dialog, the order to the server, and what came of it. */
+/** Promote to pipeline: the dialog, the order to the server, what it would write, and what came of it. */
 import { Dialog, Notification, ReactWidget, showDialog } from '@jupyterlab/apputils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import * as React from 'react';
 import type { Api } from './api';
-import type { NotebookParameters, NotebookView, Parameter, PromoteProgress, Promotion } from './contract';
+import type { NotebookParameters, NotebookView, Parameter, Promotion } from './contract';
 import { duration } from './format';
 import { toFields } from './forms';
 import { sentence } from './notify';
-
-const POLL = 500;
+import { confirmChanges, showResult } from './outcome';
+import { PromotionJob } from './promotion';
 
 interface Choices {
   name: string;
@@ -16,8 +16,17 @@ interface Choices {
   commit: boolean;
 }
 
-/** Save, ask, promote, show. A refusal brings the dialog back with the sentence and everything that was typed. */
-export async function promote(api: Api, panel: NotebookPanel, path: string): Promise<Promotion | null> {
+/** Who shows the promotions that are under way. */
+export interface Board {
+  follow: (job: PromotionJob) => void;
+  drop: (job: PromotionJob) => void;
+}
+
+/**
+ * Save, ask, show what would be written, write, show what was done. A refusal brings the dialog back with the sentence
+ * and everything that was typed.
+ */
+export async function promote(api: Api, panel: NotebookPanel, path: string, board: Board): Promise<Promotion | null> {
   await panel.context.save();
   const view = await api.parameters(path);
   let choices: Choices = { name: view.found.suggested_name, check: true, commit: view.git };
@@ -34,44 +43,52 @@ export async function promote(api: Api, panel: NotebookPanel, path: string): Pro
       return null;
     }
     choices = answer.value;
-    const doing = choices.check ? 'running it once in a fresh kernel' : 'writing its files';
-    const message = `Promoting ${choices.name}: ${doing}`;
-    const shown = Notification.emit(`${message}…`, 'in-progress', { autoClose: false });
+    const job = new PromotionJob(api, { notebook: path, ...choices });
     try {
-      const done = await send(api, path, choices, seconds =>
-        Notification.update({ id: shown, message: `${message} (${duration(seconds)})…` })
-      );
-      Notification.update({
-        id: shown,
-        message: `${choices.name} is a pipeline now.`,
-        type: 'success',
-        autoClose: 5000
-      });
-      await showResult(done.promotion, done.root);
-      return done.promotion;
+      return await carryOut(job, choices.commit, board);
     } catch (error) {
       // The dialog says it, in full and where it can be mended; a notification would only say it again, cut off.
       refusal = sentence(error);
-      Notification.dismiss(shown);
     }
   }
 }
 
-type Done = PromoteProgress & { promotion: Promotion };
-
-async function send(
-  api: Api,
-  notebook: string,
-  choices: Choices,
-  onProgress: (seconds: number) => void
-): Promise<Done> {
-  let progress = await api.promote({ notebook, ...choices });
-  while (!progress.promotion) {
-    await new Promise(resolve => setTimeout(resolve, POLL));
-    progress = await api.promotion(progress.job);
-    onProgress(progress.seconds);
+/** Plan, ask, write; null where it was called off. */
+async function carryOut(job: PromotionJob, commit: boolean, board: Board): Promise<Promotion | null> {
+  const planned = await announced(job, board, () => job.plan());
+  if (planned === null || !(await confirmChanges(planned.preview, planned.root, commit))) {
+    await job.callOff();
+    Notification.info(`${job.name} was not promoted: nothing was written.`, { autoClose: 5000 });
+    return null;
   }
-  return progress as Done;
+  const { promotion, root } = await job.write();
+  Notification.success(`${job.name} is a pipeline now.`, { autoClose: 5000 });
+  await showResult(promotion, root);
+  return promotion;
+}
+
+/** Show a promotion under way, with the means to end it, while something is waited for. */
+async function announced<T>(job: PromotionJob, board: Board, work: () => Promise<T>): Promise<T> {
+  const text = () => `Promoting ${job.name}: ${job.cancelling ? 'cancelling' : job.doing} (${duration(job.seconds)})…`;
+  const cancel: Notification.IAction = {
+    label: 'Cancel',
+    callback: event => {
+      event.preventDefault(); // it stays until the kernel has ended
+      void job.callOff();
+    }
+  };
+  const shown = Notification.emit(text(), 'in-progress', { autoClose: false, actions: [cancel] });
+  const tell = () => void Notification.update({ id: shown, message: text() });
+  job.changed.connect(tell);
+  board.follow(job);
+  try {
+    return await work();
+  } finally {
+    board.drop(job);
+    // What is told after this would bring the notification back.
+    job.changed.disconnect(tell);
+    Notification.dismiss(shown);
+  }
 }
 
 class PromoteBody extends ReactWidget implements Dialog.IBodyWidget<Choices> {
@@ -238,51 +255,5 @@ function FoundRow({ parameter }: { parameter: Parameter }): React.ReactElement {
         {parameter.help !== '' && <div className="dcai-hint">{parameter.help}</div>}
       </td>
     </tr>
-  );
-}
-
-async function showResult(promotion: Promotion, root: string): Promise<void> {
-  const body = ReactWidget.create(<Result promotion={promotion} root={root} />);
-  body.addClass('dcai-dialog');
-  await showDialog({
-    title: 'Promoted to pipeline',
-    body,
-    buttons: [Dialog.okButton({ label: 'Done' })]
-  });
-}
-
-function Result({ promotion, root }: { promotion: Promotion; root: string }): React.ReactElement {
-  return (
-    <div className="dcai-promote">
-      <p>
-        <strong>{promotion.name}</strong> is a pipeline now.
-      </p>
-      <div className="dcai-caption">Files{root === '' ? '' : ` in ${root}`}</div>
-      <ul className="dcai-files">
-        {promotion.files.map(file => (
-          <li key={file}>
-            <code>{file}</code>
-          </li>
-        ))}
-      </ul>
-      <p>
-        {promotion.commit === null ? (
-          'Not committed to git.'
-        ) : (
-          <>
-            Committed to git as <code>{promotion.commit.slice(0, 10)}</code>.
-          </>
-        )}{' '}
-        {promotion.checked ? 'It ran from top to bottom in a fresh kernel.' : 'It was not run.'}
-      </p>
-      {promotion.notes.length > 0 && (
-        <ul className="dcai-problems" aria-label="Notes">
-          {promotion.notes.map(note => (
-            <li key={note}>{note}</li>
-          ))}
-        </ul>
-      )}
-      <p className="dcai-hint">Run it from the dcai panel in the left side bar.</p>
-    </div>
   );
 }

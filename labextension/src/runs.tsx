@@ -14,6 +14,7 @@ import {
   statusTone
 } from './format';
 import type { Live } from './model';
+import type { PromotionJob } from './promotion';
 
 const SHOWN_LINES = 12;
 
@@ -50,6 +51,28 @@ export function LiveRun({ live, onCancel }: { live: Live; onCancel: () => void }
       <div className="dcai-actions">
         <button type="button" className="jp-mod-styled jp-mod-reject" disabled={live.cancelling} onClick={onCancel}>
           Cancel run
+        </button>
+      </div>
+    </section>
+  );
+}
+
+/** A promotion under way: what it does, how long, and the way to stop it. */
+export function LivePromotion({ job }: { job: PromotionJob }): React.ReactElement {
+  return (
+    <section className="dcai-live dcai-promotion" aria-label={`Promotion of ${job.name} under way`}>
+      <div className="dcai-row">
+        <span role="status">{job.cancelling ? 'Cancelling…' : `Promoting ${job.name}: ${job.doing}`}</span>
+        <span className="dcai-number">{duration(job.seconds)}</span>
+      </div>
+      <div className="dcai-actions">
+        <button
+          type="button"
+          className="jp-mod-styled jp-mod-reject"
+          disabled={job.cancelling}
+          onClick={() => void job.callOff()}
+        >
+          Cancel promotion
         </button>
       </div>
     </section>

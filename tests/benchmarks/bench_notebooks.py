@@ -4,7 +4,7 @@ Run: python tests/benchmarks/bench_notebooks.py FOLDER [--alarms CODE [SEED]]. T
 origin; nothing in them is executed. Printed: how often the tagged cell is found when its tag is taken away (over
 all notebooks, and as the mean over their origins: what stands before `__` in a file's name), which share of the
 names bound in the tagged cell is offered, whether the type of each literal default is the one that Python gives
-it, the problems by code, and the milliseconds that a notebook takes. `--alarms` prints 80 problems of one code,
+it, the problems by code, and the milliseconds of CPU that a notebook takes. `--alarms` prints 80 problems of one code,
 drawn by the seed, each with its cell, to be judged by hand.
 """
 
@@ -66,9 +66,9 @@ def measure(path, totals):
     names, literals = bound_in(parsed[0])
     if not names:
         return "tagged cell binds no name"
-    began = time.perf_counter()
+    began = time.process_time()
     found = lint_in(notebook, path.name)
-    totals["ms"].append(1000 * (time.perf_counter() - began))
+    totals["ms"].append(1000 * (time.process_time() - began))
     totals["problems"][path.name] = found.problems
     offered = {p.name: p for p in found.parameters}
     totals["offered"].append((len(names & offered.keys()), len(names)))
@@ -105,7 +105,7 @@ def report(totals, kinds):
     with_code = Counter(code for found in totals["problems"].values() for code in {p.code for p in found})
     for code, count in sorted(codes.items()):
         print(f"  {code}: {count} in {with_code[code]} of {number} notebooks")
-    print(f"ms: median {statistics.median(totals['ms']):.1f}, largest {max(totals['ms']):.0f}")
+    print(f"ms of CPU: median {statistics.median(totals['ms']):.1f}, largest {max(totals['ms']):.0f}")
 
 
 def show_alarms(totals, code, seed, folder):

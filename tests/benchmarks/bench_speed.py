@@ -1,13 +1,19 @@
 """Measure CPU seconds and peak memory of an audit beside what a user writes by hand, in the same run.
 
     python tests/benchmarks/bench_speed.py [--rows 10000 100000] [--classes 10] [--kinds linear nonlinear]
-                                           [--who dcai hand expert boosting] [--repeats 1]
+                                           [--who dcai again hand expert boosting judge issues] [--repeats 1]
+                                           [--reference-python PATH]
 
 The table is mixed: 10 numbers with gaps, 5 categories, 1 text; its labels hold planted, class-dependent noise.
 
+* `dcai`: an audit by all detectors, with defaults. `again`: the same after 1 % of the labels were fixed.
 * `hand`: skrub's vectoriser, logistic regression, 5-fold `cross_val_predict`, then cleanlab's `Datalab.find_issues`.
 * `expert`: the same with an approximate neighbour graph supplied.
 * `boosting`: 5-fold histogram gradient boosting on the same vectors, then cleanlab's ranking.
+* `judge`: which labels are wrong by given probabilities, as dcai says. `issues`: cleanlab's `find_label_issues` on them.
+
+The references need skrub, ``cleanlab[datalab]`` and faiss-cpu: where these are not installed beside dcai, name the Python
+of an environment that has them by `--reference-python`.
 
 Every measurement is a process of its own on one thread: its imports and a tiny warm-up come first and do not count;
 the CPU time of its children does. `ap` is the average precision of the ranking against the planted errors.
@@ -34,6 +40,7 @@ import numpy.typing as npt
 import pandas as pd
 
 Floats = npt.NDArray[np.float64]
+Work = Callable[[], Floats]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1")
 WORDS = 2000
 
@@ -84,6 +91,41 @@ def audit_with_dcai(frame: pd.DataFrame) -> Floats:
     import dcai
 
     return dcai.audit(frame, label="label", progress=False).scores["labels"].to_numpy(dtype=np.float64)
+
+
+def prepare_again(frame: pd.DataFrame) -> Work:
+    """Audit once, fix one label in a hundred, and audit again."""
+    audit_with_dcai(frame)
+    fixed = frame.copy()
+    rows = np.arange(0, len(frame), 100)
+    fixed.loc[rows, "label"] = frame["label"].to_numpy()[(rows + 1) % len(frame)]
+    return lambda: audit_with_dcai(fixed)
+
+
+def _invent_probabilities(frame: pd.DataFrame) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Invent probabilities for the labels: of most rows those of the given class are high."""
+    codes = np.asarray(pd.Categorical(frame["label"]).codes, dtype=np.intp)
+    random = np.random.default_rng(0)
+    powers = np.exp(random.normal(size=(len(codes), codes.max() + 1)))
+    sure = np.where(random.random(len(codes)) < 0.9, codes, random.integers(0, powers.shape[1], len(codes)))
+    powers[np.arange(len(codes)), sure] *= 20
+    return codes, np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def prepare_judging(frame: pd.DataFrame) -> Work:
+    """Judge labels by given probabilities, as dcai does."""
+    from dcai.findings.labels.noise import estimate_noise
+
+    codes, probabilities = _invent_probabilities(frame)
+    return lambda: np.asarray(estimate_noise(probabilities, codes).doubt)
+
+
+def prepare_issues(frame: pd.DataFrame) -> Work:
+    """Judge labels by given probabilities, as cleanlab does."""
+    from cleanlab.filter import find_label_issues
+
+    codes, probabilities = _invent_probabilities(frame)
+    return lambda: np.asarray(find_label_issues(codes, probabilities, n_jobs=1), dtype=np.float64)
 
 
 def work_by_hand(frame: pd.DataFrame, *, graph: bool = False) -> Floats:
@@ -140,12 +182,17 @@ def boost(frame: pd.DataFrame) -> Floats:
     return np.asarray(1 - get_self_confidence_for_each_label(pd.Categorical(given).codes, probabilities))
 
 
-WORKERS: dict[str, Callable[[pd.DataFrame], Floats]] = {
-    "dcai": audit_with_dcai,
-    "hand": work_by_hand,
-    "expert": lambda frame: work_by_hand(frame, graph=True),
-    "boosting": boost,
+WORKERS: dict[str, Callable[[pd.DataFrame], Work]] = {
+    "dcai": lambda frame: lambda: audit_with_dcai(frame),
+    "again": prepare_again,
+    "judge": prepare_judging,
+    "hand": lambda frame: lambda: work_by_hand(frame),
+    "expert": lambda frame: lambda: work_by_hand(frame, graph=True),
+    "boosting": lambda frame: lambda: boost(frame),
+    "issues": prepare_issues,
 }
+REFERENCES = ("hand", "expert", "boosting", "issues")
+USUAL = ("dcai", "again", "hand", "expert", "boosting")
 
 
 def measure(who: str, rows: int, classes: int, kind: str) -> dict[str, object]:
@@ -153,10 +200,11 @@ def measure(who: str, rows: int, classes: int, kind: str) -> dict[str, object]:
     from sklearn.metrics import average_precision_score
 
     warnings.simplefilter("ignore")
-    WORKERS[who](make_table(400, 2, "linear")[0])
+    WORKERS[who](make_table(400, 2, "linear")[0])()
     frame, wrong = make_table(rows, classes, kind)
+    work = WORKERS[who](frame)
     before, clock = _cpu(), time.perf_counter()
-    doubt = WORKERS[who](frame)
+    doubt = work()
     return {
         "cpu": round(_cpu() - before, 2),
         "seconds": round(time.perf_counter() - clock, 2),
@@ -170,9 +218,9 @@ def _cpu() -> float:
     return sum(u.ru_utime + u.ru_stime for u in used)
 
 
-def measure_apart(who: str, rows: int, classes: int, kind: str) -> dict[str, object]:
-    """Measure one worker in a process of its own."""
-    words = [sys.executable, str(Path(__file__)), "--one", who, str(rows), str(classes), kind]
+def measure_apart(who: str, rows: int, classes: int, kind: str, python: str) -> dict[str, object]:
+    """Measure one worker in a process of its own, by a Python."""
+    words = [python, str(Path(__file__)), "--one", who, str(rows), str(classes), kind]
     ended = subprocess.run(words, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False)
     if ended.returncode:
         return {"failed": (ended.stderr.strip().splitlines() or ["?"])[-1][:100]}
@@ -186,7 +234,8 @@ def main() -> None:
     ask.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     ask.add_argument("--classes", type=int, nargs="+", default=[10])
     ask.add_argument("--kinds", nargs="+", default=["linear", "nonlinear"])
-    ask.add_argument("--who", nargs="+", default=list(WORKERS), choices=list(WORKERS))
+    ask.add_argument("--who", nargs="+", default=list(USUAL), choices=list(WORKERS))
+    ask.add_argument("--reference-python", default=sys.executable, help="the Python that has the references' packages")
     ask.add_argument("--repeats", type=int, default=1)
     ask.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     options = ask.parse_args()
@@ -198,7 +247,8 @@ def main() -> None:
         for classes in options.classes:
             for kind in options.kinds:
                 for who in options.who:
-                    found = [measure_apart(who, rows, classes, kind) for _ in range(options.repeats)]
+                    python = options.reference_python if who in REFERENCES else sys.executable
+                    found = [measure_apart(who, rows, classes, kind, python) for _ in range(options.repeats)]
                     middle = sorted(found, key=lambda f: float(f.get("cpu", np.inf)))[len(found) // 2]
                     print(f"{rows:>9,} rows {classes:>3} classes {kind:<9} {who:<8}", middle, flush=True)
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from tables import TABLES
 
 NUMBERS = {"iris": load_iris, "wine": load_wine, "breast_cancer": load_breast_cancer, "digits": load_digits}
 SHARE = 0.1
@@ -50,6 +51,8 @@ def list_sets(folder: Path | None) -> dict[str, tuple[str, Callable[[], Any]]]:
             sets[f"{name}, {kind}"] = ("labels", lambda name=name, kind=kind: plant_labels(name, kind))
     sets["digits, five annotators"] = ("crowd", plant_annotators)
     sets["cars, planted"] = ("cells", plant_cells)
+    for name in TABLES:
+        sets[f"{name}, made"] = ("cells", lambda name=name: plant_table(name))
     if folder is None:
         return sets
     for path in sorted((folder / "labels").glob("*/data.parquet")):
@@ -71,6 +74,12 @@ def plant_labels(name: str, kind: str) -> LabelSet:
     given[rows] = (given[rows] + (1 if kind == "pairs" else random.integers(1, classes, len(rows)))) % classes
     whole = np.ones(len(truth), dtype=bool)
     return LabelSet(data.data.assign(label=given), whole, given != truth, truth.astype(object))
+
+
+def plant_table(name: str) -> CellSet:
+    """Make a table with errors of several kinds."""
+    made = TABLES[name](np.random.default_rng(0))
+    return CellSet(made.dirty, made.clean)
 
 
 def plant_annotators() -> LabelSet:

@@ -7,13 +7,10 @@ variable `DCAI_SCREENSHOTS` names. Without a browser the tests are skipped, unle
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,33 +18,14 @@ from typing import Any
 
 import pytest
 
+from .serving import BROWSER_OPTIONS, find_browser, serve_lab
 from .steps import Lab, take_shot
 
 playwright_api = pytest.importorskip("playwright.sync_api")
 
 # Slow machines need more than Playwright's five seconds.
 PATIENCE = 30_000
-# The wrapper script comes last: it prints a line of its own.
-CHROMIUM = ("/usr/lib/chromium/chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 NOTEBOOK_7_ERRORS = ("reading 'schema'", "Command 'filebrowser:open-path' not registered")
-OPTIONS = [
-    "--no-browser",
-    "--allow-root",
-    "--ServerApp.port=0",
-    "--ServerApp.ip=127.0.0.1",
-    "--ServerApp.log_level=WARN",
-    "--LabApp.expose_app_in_browser=True",
-]
-BROWSER_OPTIONS = [
-    "--no-sandbox",  # needed by root, as in containers
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -60,62 +38,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Start JupyterLab in an empty folder, with settings of its own."""
-    home = tmp_path_factory.mktemp("lab")
-    root = home / "served"
-    root.mkdir()
-    (home / "app").mkdir()
-    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
-    (home / "app" / "overrides.json").write_text(json.dumps(quiet))
-    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    places += ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
-    environment = {**os.environ, **{name: str(home / name.lower()) for name in places}}
-    log = (home / "log.txt").open("w")
-    server = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "jupyterlab",
-            *OPTIONS,
-            f"--ServerApp.root_dir={root}",
-            f"--LabApp.app_settings_dir={home / 'app'}",
-        ],
-        env=environment,
-        cwd=root,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        about = home / "jupyter_runtime_dir" / f"jpserver-{server.pid}.json"
-        yield wait_for_server(server, about, root, home / "log.txt")
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-        log.close()
-
-
-def wait_for_server(server: subprocess.Popen[bytes], about: Path, root: Path, log: Path) -> Lab:
-    """Wait until the server has written where it listens, and answers there."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            known = json.loads(about.read_text())
-            found = Lab(known["url"], known["token"], root)
-            found.request("api/status")
-        except (OSError, ValueError):  # not written yet, half written, or not listening yet
-            time.sleep(0.1)
-        else:
-            return found
-    raise AssertionError(f"JupyterLab did not start:\n{log.read_text()}")
+    with serve_lab(tmp_path_factory.mktemp("lab")) as served:
+        yield served
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     """Start the installed Chromium, or the one that Playwright has downloaded."""
-    executable = next((path for path in CHROMIUM if Path(path).exists()), None)
     with playwright_api.sync_playwright() as playwright:
         playwright_api.expect.set_options(timeout=PATIENCE)
         try:
-            started = playwright.chromium.launch(executable_path=executable, args=BROWSER_OPTIONS)
+            started = playwright.chromium.launch(executable_path=find_browser(), args=BROWSER_OPTIONS)
         except playwright_api.Error as error:
             if os.environ.get("DCAI_REQUIRE_BROWSER"):
                 raise

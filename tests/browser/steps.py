@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,12 +48,13 @@ def write_notebook(path: Path, *cells: str, parameters: int | None = None) -> Pa
     return path
 
 
-def open_notebook(page: Any, lab: Lab, notebook: Path) -> None:
-    """Open a notebook in JupyterLab and wait until its kernel can take a cell.
+def open_notebook(page: Any, lab: Lab, notebook: Path, within: str = "lab") -> None:
+    """Open a notebook in JupyterLab, or `within` Notebook 7, and wait until its kernel can take a cell.
 
     JupyterLab shows "idle" before there is a kernel, and drops a cell that is run then; so the kernel itself is asked.
     """
-    page.goto(f"{lab.url}lab/tree/{notebook.relative_to(lab.root).as_posix()}?reset")
+    path = notebook.relative_to(lab.root).as_posix()
+    page.goto(f"{lab.url}notebooks/{path}" if within == "notebook" else f"{lab.url}lab/tree/{path}?reset")
     page.wait_for_function(KERNEL_IS_IDLE)
 
 
@@ -74,3 +76,29 @@ def take_shot(page: Any, name: str) -> None:
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(Path(folder) / f"{re.sub(r'[^a-zA-Z0-9_.-]+', '-', name)}.png"))
+
+
+def open_review(page: Any) -> Any:
+    """Run the two cells of a notebook, an audit and its review, and return the widget with the keys on."""
+    page.locator(".jp-Notebook .jp-CodeCell").nth(0).locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Shift+Enter")
+    widget = page.locator(".dcai-review")
+    widget.locator(".dcai-review-reason").wait_for(timeout=120_000)  # the audit takes its time on a busy machine
+    widget.focus()
+    return widget
+
+
+def log_of(path: Path) -> list[dict[str, Any]]:
+    """Read the whole lines of a correction log as it is on disk; the last may be on its way."""
+    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]] if path.exists() else []
+
+
+def wait_for_lines(path: Path, count: int) -> list[dict[str, Any]]:
+    """Wait until a log has so many lines, and return them."""
+    deadline = time.monotonic() + 20
+    while len(log_of(path)) < count and time.monotonic() < deadline:
+        time.sleep(0.05)
+    lines = log_of(path)
+    assert len(lines) == count
+    return lines

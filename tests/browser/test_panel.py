@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import psutil
 import pytest
 from playwright.sync_api import expect
 
@@ -50,6 +51,10 @@ def test_promote_run_and_look(page, lab, folder, notebook, shot):
     shot("promote-dialog")
     dialog.get_by_role("button", name="Promote").click()
 
+    expect(dialog).to_contain_text("It ran from top to bottom in a fresh kernel. Nothing is written yet.")
+    expect(dialog.get_by_role("region", name="Changes")).to_contain_text("+name: train-model")
+    assert not (folder / "pipelines").exists()
+    dialog.get_by_role("button", name="Write and commit").click()
     expect(dialog).to_contain_text("train-model is a pipeline now.")
     expect(dialog).to_contain_text("pipelines/train-model/pipeline.yaml")
     expect(dialog).to_contain_text("It ran from top to bottom in a fresh kernel.")
@@ -61,6 +66,7 @@ def test_promote_run_and_look(page, lab, folder, notebook, shot):
     assert committed == [
         "pipelines/train-model/pipeline.ipynb",
         "pipelines/train-model/pipeline.yaml",
+        "pipelines/train-model/requirements.lock",
         "runs/.gitignore",
     ]
 
@@ -98,6 +104,7 @@ def test_a_failure_shows_the_failing_cell(page, lab, folder, notebook, shot):
     dialog = promote_by_toolbar(page, lab, notebook, check=False)
     dialog.get_by_label("Commit to git").uncheck()
     dialog.get_by_role("button", name="Promote").click()
+    dialog.get_by_role("button", name="Write", exact=True).click()
     expect(dialog).to_contain_text("Not committed to git. It was not run.")
     dialog.get_by_role("button", name="Done").click()
     assert git(folder, "status", "--short").startswith("??")
@@ -127,6 +134,57 @@ def test_a_failure_shows_the_failing_cell(page, lab, folder, notebook, shot):
     statuses = {json.loads(p.read_text())["status"] for p in folder.glob("runs/train-model/*/run.json")}
     assert statuses == {"interrupted", "failed"}
     set_theme(page, "JupyterLab Light")
+
+
+def test_what_would_be_written_is_shown_first_and_can_be_called_off(page, lab, folder, shot):
+    (folder / "points <b>.csv").write_text("a\n1\n")
+    reads = "text = open('points <b>.csv').read()\nopen('copy.csv', 'w').write(text)"
+    opened = write_notebook(folder / "copy.ipynb", "times: int = 1", reads, parameters=0)
+    open_notebook(page, lab, opened)
+    run_command(page, "dcai:promote")
+    dialog = page.locator(".jp-Dialog")
+    dialog.get_by_role("button", name="Promote").click()
+    undeclared = dialog.get_by_role("list", name="Used without being declared")
+    expect(undeclared.get_by_role("listitem")).to_have_text(
+        [
+            "reads points <b>.csv (declare it in inputs of pipeline.yaml)",
+            "writes copy.csv (declare it in outputs of pipeline.yaml)",
+        ]
+    )
+    expect(dialog).to_contain_text("Would be written and committed in ")
+    changes = dialog.get_by_role("region", name="Changes")
+    expect(changes.locator(".dcai-added", has_text="+name: copy")).to_be_visible()
+    shot("promote-preview-light")
+    set_theme(page, "JupyterLab Dark")
+    shot("promote-preview-dark")
+    set_theme(page, "JupyterLab Light")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".Toastify__toast")).to_contain_text("copy was not promoted: nothing was written.")
+    assert not (folder / "pipelines").exists()
+    assert not (folder / "runs").exists()
+
+
+def test_a_check_run_is_cancelled_from_the_panel(page, lab, folder, shot):
+    waits = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(977)"
+    opened = write_notebook(folder / "long.ipynb", "times: int = 1", waits, parameters=0)
+    open_notebook(page, lab, opened)
+    run_command(page, "dcai:open-panel")
+    run_command(page, "dcai:promote")
+    page.locator(".jp-Dialog").get_by_role("button", name="Promote").click()
+    live = panel_of(page).get_by_role("region", name="Promotion of long under way")
+    expect(live.get_by_role("status")).to_have_text("Promoting long: running it once in a fresh kernel")
+    expect(page.locator(".Toastify__toast")).to_contain_text("Promoting long: running it once in a fresh kernel")
+    while not (folder / "pid").exists() or not (folder / "pid").read_text():
+        page.wait_for_timeout(100)
+    shot("promote-check-light")
+    set_theme(page, "JupyterLab Dark")
+    shot("promote-check-dark")
+    set_theme(page, "JupyterLab Light")
+    live.get_by_role("button", name="Cancel promotion").click()
+    expect(page.locator(".Toastify__toast", has_text="long was not promoted: nothing was written.")).to_be_visible()
+    expect(live).to_have_count(0)
+    assert not psutil.pid_exists(int((folder / "pid").read_text()))
+    assert not (folder / "pipelines").exists()
 
 
 def test_a_refused_promotion_keeps_what_was_typed(page, lab, folder, shot):

@@ -1,12 +1,9 @@
 """A review in a real JupyterLab: by keyboard, with what is on disk compared to what is on screen."""
 
-import json
-import time
-
 import pytest
 from playwright.sync_api import expect
 
-from .steps import open_notebook, run_command, set_theme, write_notebook
+from .steps import log_of, open_notebook, open_review, run_command, set_theme, wait_for_lines, write_notebook
 
 # Two clouds of points, told apart by any model; four labels are wrong, some cells too.
 AUDIT = """
@@ -32,34 +29,24 @@ BUSY = "import time\ntime.sleep(25)\nprint('slept')"
 
 
 @pytest.fixture
-def root(page, lab, folder):
-    """Open a notebook, run the audit and the review, and return the widget with the keys on."""
-    notebook = write_notebook(folder / "review.ipynb", AUDIT, REVIEW, BUSY)
-    open_notebook(page, lab, notebook)
-    cells = page.locator(".jp-Notebook .jp-CodeCell")
-    cells.nth(0).locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")
-    page.keyboard.press("Shift+Enter")
-    widget = page.locator(".dcai-review")
-    expect(widget.locator(".dcai-review-reason")).to_be_visible()
-    widget.focus()
-    return widget
+def open_in(page, lab, folder):
+    """Return the function that opens the review, in JupyterLab or in Notebook 7, with the keys on."""
+
+    def open_it(within):
+        open_notebook(page, lab, write_notebook(folder / "review.ipynb", AUDIT, REVIEW, BUSY), within)
+        return open_review(page)
+
+    return open_it
 
 
-def log_of(folder):
-    """Read the log as it is on disk."""
-    path = folder / "corrections" / "intent.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+@pytest.fixture
+def root(open_in):
+    return open_in("lab")
 
 
-def wait_for_lines(folder, count):
-    """Wait until the log has so many lines, and return them."""
-    deadline = time.monotonic() + 20
-    while len(log_of(folder)) < count and time.monotonic() < deadline:
-        time.sleep(0.05)
-    lines = log_of(folder)
-    assert len(lines) == count
-    return lines
+@pytest.fixture
+def log(folder):
+    return folder / "corrections" / "intent.jsonl"
 
 
 def shown_verdicts(root):
@@ -77,15 +64,17 @@ def row_of(root):
     return int(root.locator(".dcai-review-head strong").inner_text().removeprefix("Row "))
 
 
-def test_decide_by_keyboard_and_find_it_on_disk(page, folder, root, shot):
-    shot("review-light")
+@pytest.mark.parametrize("within", ["lab", "notebook"])
+def test_decide_by_keyboard_and_find_it_on_disk(within, page, log, open_in, shot):
+    root = open_in(within)
+    shot(f"review-light-{within}")
     rows = []
     for key in ("w", "q", "e", "n", "w"):
         before = row_of(root)
         rows.append(before)
         page.keyboard.press(key)
         expect(root.locator(".dcai-review-head strong")).not_to_have_text(f"Row {before}")
-    lines = wait_for_lines(folder, 5)
+    lines = wait_for_lines(log, 5)
     expect(root.locator(".dcai-review-badge.is-pending")).to_have_count(0)
     assert [line["key"]["ticket"] - 88000 for line in lines] == rows
     assert [line["verdict"] for line in lines[:4]] == ["relabel", "keep", "exclude", "unsure"]
@@ -95,50 +84,52 @@ def test_decide_by_keyboard_and_find_it_on_disk(page, folder, root, shot):
     assert lines[0]["value"] in ("refund", "delivery", "complaint")
     assert {line["by"] for line in lines} == {"ada"}
     expect(root.locator(".dcai-review-saved")).to_have_text("saved to …/corrections/intent.jsonl")
-    shot("review-decided")
+    shot(f"review-decided-{within}")
 
     # Keys in the note decide nothing; the note is saved with the decision.
     page.keyboard.press("m")
     page.keyboard.type("qwe123 see b")
     expect(root.get_by_label("Note")).to_be_focused()
-    assert len(log_of(folder)) == 5
+    assert len(log_of(log)) == 5
     page.keyboard.press("Escape")
     page.keyboard.press("q")
-    line = wait_for_lines(folder, 6)[-1]
+    line = wait_for_lines(log, 6)[-1]
     assert (line["verdict"], line["note"]) == ("keep", "qwe123 see b")
     expect(root.get_by_text("All done")).to_be_visible()
-    shot("review-done")
+    shot(f"review-done-{within}")
 
     # Run again, the cell shows what is on disk.
     page.locator(".jp-Notebook .jp-CodeCell").nth(1).locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
     expect(page.locator(".dcai-review")).to_have_count(1)
     expect(page.locator(".dcai-review .dcai-review-badge.is-saved")).to_have_count(6)
-    assert len(log_of(folder)) == 6
+    assert len(log_of(log)) == 6
 
 
-def test_undo_redo_and_a_quick_hand(page, folder, root):
+def test_undo_redo_and_a_quick_hand(page, log, root):
     first = row_of(root)
     page.keyboard.press("e")
-    wait_for_lines(folder, 1)
+    wait_for_lines(log, 1)
     page.keyboard.press("Control+z")
     expect(root.locator(".dcai-review-head strong")).to_have_text(f"Row {first}")
     expect(root.locator(".dcai-review-line.is-selected .dcai-review-badge")).to_have_count(0)
     page.keyboard.press("Control+Shift+Z")
     expect(root.locator(".dcai-review-line.is-selected .dcai-review-badge")).to_contain_text("excluded")
-    lines = wait_for_lines(folder, 3)
+    lines = wait_for_lines(log, 3)
     assert [line["verdict"] for line in lines] == ["exclude", "undo", "undo"]
 
     # Twenty keys at full speed are twenty lines, in order.
     for _ in range(10):
         page.keyboard.press("q")
         page.keyboard.press("Control+z")
-    lines = wait_for_lines(folder, 23)[3:]
+    lines = wait_for_lines(log, 23)[3:]
     assert [line["verdict"] for line in lines] == ["keep", "undo"] * 10
     assert [line["undoes"] for line in lines[1::2]] == [line["id"] for line in lines[::2]]
 
 
-def test_the_notebook_keeps_its_keys_and_a_running_cell_does_not_stop_the_review(page, folder, root):
+@pytest.mark.parametrize("within", ["lab", "notebook"])
+def test_the_notebook_keeps_its_keys_and_a_running_cell_does_not_stop_the_review(within, page, log, open_in):
+    root = open_in(within)
     cells = page.locator(".jp-Notebook .jp-Cell")
     before = cells.count()
     # In a notebook these add cells, cut, delete, change a cell's kind and run it.
@@ -147,7 +138,7 @@ def test_the_notebook_keeps_its_keys_and_a_running_cell_does_not_stop_the_review
     expect(cells).to_have_count(before)
     expect(page.locator(".jp-Notebook .jp-MarkdownCell, .jp-Notebook .jp-RawCell")).to_have_count(0)
     expect(root).to_be_focused()
-    assert log_of(folder) == []
+    assert log_of(log) == []
 
     prompt = cells.nth(2).locator(".jp-InputPrompt")
     cells.nth(2).locator(".cm-content").click()
@@ -156,7 +147,7 @@ def test_the_notebook_keeps_its_keys_and_a_running_cell_does_not_stop_the_review
     root.focus()
     page.keyboard.press("q")
     page.keyboard.press("e")
-    lines = wait_for_lines(folder, 2)
+    lines = wait_for_lines(log, 2)
     assert [line["verdict"] for line in lines] == ["keep", "exclude"]
     expect(root.locator(".dcai-review-badge.is-saved")).to_have_count(2)
     expect(prompt).to_have_text("[*]:")
@@ -200,10 +191,12 @@ def test_every_look_of_it(page, root, shot):
     page.keyboard.press("Escape")
 
     # Where there is little room, the queue stands above the card, and nothing sticks out.
-    queue, card = root.locator(".dcai-review-queue"), root.locator(".dcai-review-main")
+    queue, card = root.locator(".dcai-review-left"), root.locator(".dcai-review-main")
     assert queue.bounding_box()["y"] == card.bounding_box()["y"]
     root.evaluate("node => { node.style.width = '520px'; }")
     above, below = queue.bounding_box(), card.bounding_box()
     assert above["y"] + above["height"] <= below["y"] + 1
-    assert root.evaluate("node => [...node.querySelectorAll('footer, header')].every(n => n.scrollWidth <= 520)")
+    assert root.evaluate(
+        "node => [...node.querySelectorAll('.dcai-review-footer, .dcai-review-header')].every(n => n.scrollWidth <= 520)"
+    )
     shot("review-narrow")

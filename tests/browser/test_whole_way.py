@@ -69,7 +69,7 @@ def test_find_fix_promote_run(page, lab, folder, shot, theme):
     # Find.
     press_run(page, 0)
     report = press_run(page, 1).locator(".dcai").first
-    expect(report).to_contain_text("labels")
+    expect(report).to_contain_text("labels", timeout=120_000)  # the audit takes its time on a busy machine
     shot(f"way-1-audit-{look}")
 
     # Fix: look at each flagged row, keep its label or type the right class.
@@ -113,11 +113,13 @@ def test_find_fix_promote_run(page, lab, folder, shot, theme):
     expect(dialog.locator("tbody tr")).to_have_count(2)
     shot(f"way-4-promote-{look}")
     dialog.get_by_role("button", name="Promote").click()
-    expect(dialog).to_contain_text("train is a pipeline now.", timeout=120_000)
+    dialog.get_by_role("button", name="Write and commit").click(timeout=120_000)
+    expect(dialog).to_contain_text("train is a pipeline now.")
     dialog.get_by_role("button", name="Done").click()
     assert git(folder, "show", "--name-only", "--format=", "HEAD").split() == [
         "pipelines/train/pipeline.ipynb",
         "pipelines/train/pipeline.yaml",
+        "pipelines/train/requirements.lock",
         "runs/.gitignore",
     ]
     cells = json.loads((folder / "pipelines" / "train" / "pipeline.ipynb").read_text())["cells"]

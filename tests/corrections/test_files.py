@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dcai.base.errors import InputError, StaleError
+from dcai.base.fingerprints import canonical
 from dcai.base.table import read_file
 from dcai.corrections.files import apply_to_file, split_records, unquote
 from dcai.corrections.session import Review
@@ -53,6 +57,77 @@ def test_untouched_cells_stay_byte_identical(messy: Path, log_path: Path, key: s
     assert messy.with_name("again.csv").read_bytes() == wanted
     with pytest.raises(InputError, match="The output is the source 'messy.csv' itself"):
         apply_to_file(messy, review.log, messy)
+
+
+CELLS = [
+    "007",
+    "1.10",
+    "N/A",
+    "",
+    " x ",
+    'O"Hara',
+    "a,b;c",
+    "two\r\nlines",
+    "é\u202e",
+    "1e400",
+    "TRUE",
+    "2020-01-01",
+    "=1+1",
+]
+fields = st.tuples(st.sampled_from(CELLS), st.booleans())
+
+
+def write_field(cell: str, quoted: bool, delimiter: str) -> str:
+    needs = quoted or any(c in cell for c in f'{delimiter}"\r\n') or not cell.strip()
+    return '"' + cell.replace('"', '""') + '"' if needs else cell
+
+
+@given(
+    st.lists(st.tuples(fields, fields, st.sampled_from(["cat", "dog"])), min_size=1, max_size=5),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["p", "q", "exclude"]), st.sampled_from(CELLS)), max_size=4),
+)
+@settings(max_examples=60, deadline=None)
+def test_of_any_file_only_the_corrected_cells_change(
+    rows: list, delimiter: str, end: str, mark: bool, last: bool, decided: list
+) -> None:
+    lines = [["id", "p", '"q"', "y"]]
+    for number, (p, q, label) in enumerate(rows):
+        lines.append([f"00{number}", write_field(*p, delimiter), write_field(*q, delimiter), label])
+    with tempfile.TemporaryDirectory() as folder:
+        source, out = Path(folder) / "in.csv", Path(folder) / "out.csv"
+        text = end.join(delimiter.join(line) for line in lines) + (end if last else "")
+        source.write_bytes((b"\xef\xbb\xbf" if mark else b"") + text.encode())
+        frame = read_file(source).astype({"p": object, "q": object})
+        review = Review(audit_of(frame, key="id"), Path(folder) / "y.jsonl", by="ada")
+        new: dict[int, dict[int, str]] = {}
+        for place, column, cell in decided:
+            row = place % len(rows)
+            if column == "exclude":
+                review.decide(row, "exclude")
+                new[row] = {0: "gone"} | new.get(row, {})
+            else:
+                review.decide(row, "edit", cell, column=column)
+                new.setdefault(row, {}).pop(0, None)
+                new[row][1 if column == "p" else 2] = cell
+        apply_to_file(source, review.log, out)
+        # What was read back, cell by cell and with its quotes, but for the cells that were corrected.
+        written = split_records(out.read_bytes().decode().removeprefix("\ufeff"), delimiter)
+        kept = [lines[0], *(line for row, line in enumerate(lines[1:]) if 0 not in new.get(row, {}))]
+        places = [None, *(row for row in range(len(rows)) if 0 not in new.get(row, {}))]
+        assert out.read_bytes().startswith(b"\xef\xbb\xbf") == mark
+        assert [len(r.fields) for r in written] == [4] * len(kept)
+        for record, before, row in zip(written, kept, places, strict=True):
+            for column, (now, was) in enumerate(zip(record.fields, before, strict=True)):
+                cell = new.get(row, {}).get(column) if row is not None else None
+                if cell is None or canonical(cell) == canonical(unquote(was)):
+                    assert now == was or (cell is not None and unquote(now) == cell)
+                else:
+                    assert unquote(now) == cell
+        assert all(r.end == end for r in written[:-1])
 
 
 def test_without_corrections_a_copy_is_the_same(messy: Path, log_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pandas as pd
 import pytest
 
 from dcai.base.errors import InputError, MissingError, StaleError
-from dcai.corrections.session import Review, default_path, find_reviewer
+from dcai.corrections.certificate import certify
+from dcai.corrections.defaults import default_path, find_reviewer
+from dcai.corrections.session import Review
 
 from .conftest import audit_of
 
@@ -130,11 +133,34 @@ def test_a_group_is_locked_until_random_members_were_reviewed(log_path: Path) ->
     lines = review.accept(group)
     assert len(lines) == 300 - 47
     assert lines[0].why["certificate"]["reviewed"] == 42
+    told = r"Accept 253 rows: at least \d\d % right at 95 % confidence; expect at most \d+ wrong\."
+    assert re.fullmatch(told, lines[0].why["certificate"]["statement"])
+    assert all(line.why["certificate"] == lines[0].why["certificate"] for line in lines)
     assert review.progress.left == 0
     assert not review.certificate(group).valid
     with pytest.raises(StaleError, match="All 300 are decided"):
         review.accept(group)
     assert (review.log.apply(frame)["y"] == "dog").all()
+
+
+def test_reviews_in_another_order_than_the_drawn_one_would_break_the_promise_and_do_not_count(log_path: Path) -> None:
+    frame, found = many()
+    review = Review(audit_of(frame, found=found), log_path, by="ada")
+    group = review.group("f0")
+    assert group is not None
+    right = {f"f{i}" for i in range(150)}  # of 300: those that a reviewer who begins with the surest sees first
+    for i in range(60):
+        review.decide(f"f{i}", "relabel")
+    assert certify(300, 60, 60).valid  # if these counted, 240 rows would be accepted
+    assert len(right) - 60 < certify(300, 60, 60).at_least * 240  # of which fewer are right than was promised
+    proof = review.certificate(group)
+    assert proof.reviewed < 10
+    assert not proof.valid
+    while not (proof := review.certificate(group)).refused:
+        (finding,) = review.draw(group)
+        review.decide(finding, "relabel" if finding in right else "keep")
+    with pytest.raises(StaleError, match="This group cannot be accepted. Refused"):
+        review.accept(group)
 
 
 def test_a_group_with_wrong_suggestions_stays_locked(log_path: Path) -> None:

@@ -69,3 +69,33 @@ def test_wrong_usage_is_said_by_the_command_line(files):
     result = invoke(folder / "train.csv", "--label", "target", "--repeats", 1)
     assert result.exit_code == 2
     assert "repeats" in result.stderr
+
+
+def test_logs_are_compared_and_the_model_is_saved_with_its_card(files, write_log):
+    folder, log = files
+    other = write_log(load_iris(as_frame=True).frame, "target", dict.fromkeys(range(10), 2), name="other.jsonl")
+    result = invoke(
+        folder / "train.csv", "--log", log.path, "--other-log", other.path, "--repeats", 2, "--budget", 3,
+        "--metric", "f1_macro", "--markdown", "--save-model", folder / "model.joblib",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "| other log |" in result.stdout
+    assert "The other log against the log" in result.stdout
+    assert json.loads((folder / "model.card.json").read_text(encoding="utf-8"))["approach"] == "data-centric"
+
+
+def test_later_rows_are_held_out_and_latex_is_printed(files):
+    folder, _ = files
+    frame = load_iris(as_frame=True).frame.sample(frac=1, random_state=0)
+    frame.assign(day=range(150)).to_csv(folder / "days.csv", index=False)
+    result = invoke(folder / "days.csv", "--label", "target", "--time", "day", "--repeats", 2, "--budget", 1, "--latex")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(r"\begin{table}")
+    assert "the latest 38 of 150 rows ('day' from 112 on)" in result.stdout
+
+
+def test_a_bad_name_for_the_model_is_refused_before_the_work(files):
+    folder, _ = files
+    result = invoke(folder / "train.csv", "--label", "target", "--save-model", "model.pkl")
+    assert isinstance(result.exception, InputError)
+    assert "Fitting" not in result.stderr

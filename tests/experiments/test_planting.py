@@ -31,6 +31,8 @@ def test_exactly_the_share_asked_for_is_wrong_and_nothing_else_changes(frame: pd
     assert set(noisy["y"]) <= set(truth)
     again, _ = plant(frame, "y", rate=0.2, kind=kind)
     pd.testing.assert_frame_equal(noisy, again)
+    other, _ = plant(frame, "y", rate=0.2, kind=kind, random_state=1)
+    assert ((noisy["y"] != truth) != (other["y"] != truth)).any(), "another random_state plants other errors"
 
 
 def test_pairwise_noise_takes_each_class_for_the_next(frame: pd.DataFrame) -> None:
@@ -41,9 +43,10 @@ def test_pairwise_noise_takes_each_class_for_the_next(frame: pd.DataFrame) -> No
 
 def test_rows_near_a_boundary_are_those_that_a_model_doubts(frame: pd.DataFrame) -> None:
     noisy, truth = plant(frame, "y", rate=0.1, kind="near-boundary")
-    own = audit(frame, "y", detectors="labels", progress=False).scores["labels"]
+    chances = np.sort(audit(frame, "y", detectors="labels", progress=False).probabilities.to_numpy(), axis=1)
+    margin = chances[:, -1] - chances[:, -2]
     wrong = (noisy["y"] != truth).to_numpy()
-    assert own[wrong].mean() > own[~wrong].mean()
+    assert margin[wrong].mean() < margin[~wrong].mean() - 0.1
 
 
 def test_unlabelled_rows_stay_and_classes_keep_their_type(frame: pd.DataFrame) -> None:

@@ -284,3 +284,25 @@ def test_annotators_who_were_not_named_are_pointed_out(blobs):
         "hold the label's classes"
         not in look(blobs[0], "label", detectors="labels", progress=False).checks["reason"].item()
     )
+
+
+def test_with_annotators_the_number_of_wrong_labels_is_theirs_to_tell(crowd):
+    frame, truth = crowd
+    known = frame[ANNOTATORS].notna().any(axis=1)
+    wrong = int((frame["label"] != truth)[known].sum())
+    told = look(frame, "label", annotators=ANNOTATORS, detectors="labels", progress=False).expected_errors
+    alone = look(
+        frame.drop(columns=ANNOTATORS), "label", model=LogisticRegression(), detectors="labels", progress=False
+    )
+    alone = alone.expected_errors
+    assert told.low <= wrong <= told.high
+    assert told.high - told.low < 0.75 * (alone.high - alone.low)
+    assert abs(told.estimate - wrong) < 0.25 * wrong
+
+
+def test_the_check_says_between_which_numbers_the_wrong_labels_lie_and_what_is_not_counted(crowd):
+    frame, _ = crowd
+    found = look(frame, "label", annotators=ANNOTATORS, detectors="labels", progress=False)
+    low, high = (f"{v:,.0f}" for v in (found.expected_errors.low, found.expected_errors.high))
+    said = found.checks["reason"].iloc[0]
+    assert f"between {low} and {high} of 300 labels may be wrong; errors that follow a rule" in said

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcai.findings.cells.ballots import make_groups
 from dcai.findings.cells.dependencies import measure, mine_dependencies
 from dcai.findings.cells.likeness import is_alike
+from dcai.findings.cells.partitions import make_groups
 from dcai.findings.report import audit
 
 SYLLABLES = [

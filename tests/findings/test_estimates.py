@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
-from dcai.findings.labels.estimates import estimate_errors, find_floor, judge_suggestions
+from dcai.findings.labels.estimates import Range, describe_range, estimate_errors, find_floor, judge_suggestions
 
 ROWS = 900
 
@@ -152,3 +153,29 @@ def test_a_suggestion_against_the_model_is_hardly_more_than_the_floor():
     rows = np.flatnonzero(chances.argmax(axis=1) == said)
     second = np.where(np.arange(3) == said[rows, None], -1.0, chances[rows]).argmax(axis=1)
     assert judge_suggestions(chances, said, rows, second).max() < 0.15
+
+
+def test_errors_that_follow_a_rule_are_said_to_be_left_out():
+    """A rule that the model learns looks like the truth: no range can hold such errors, and it is said."""
+    draw = np.random.default_rng(0)
+    values = draw.normal(size=(ROWS, 4))
+    truth = (values[:, 0] > 0).astype(int)
+    said = np.where(values[:, 1] > 0.8, 1, truth)
+    chances = cross_val_predict(RandomForestClassifier(random_state=0), values, said, cv=5, method="predict_proba")
+    found = look(chances, said)
+    assert found.high < (said != truth).sum()
+    told = describe_range(found, ROWS, weak=False)
+    assert told.endswith("errors that follow a rule which the model learnt are not counted")
+
+
+@pytest.mark.parametrize(
+    ("counted", "weak", "why"),
+    [
+        (Range(12.2, 0.0, 1300.0), False, ": wrong labels and overlap of the classes look alike here;"),
+        (Range(12.2, 0.0, 1300.0), True, ": the model knows too little to tell;"),
+        (Range(12.2, 4.0, 1300.0), False, ";"),
+    ],
+)
+def test_what_a_range_cannot_tell_is_said(counted, weak, why):
+    said = describe_range(counted, 2000, weak=weak)
+    assert said.startswith(f"between {counted.low:.0f} and 1,300 of 2,000 labels may be wrong{why}")

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 import dcai
 from dcai.base.display import Html, to_bar, to_table
 from dcai.base.errors import InputError, MissingError
-from dcai.findings.background import SAMPLE_ROWS
+from dcai.findings.explanations.context import SAMPLE_ROWS
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -97,14 +97,14 @@ def test_the_nearest_rows_are_looked_for_among_a_sample_of_a_large_table() -> No
     x = draw.normal(size=(2 * SAMPLE_ROWS, 2))
     frame = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "y": np.where(x[:, 0] > 0, "p", "n")})
     found = dcai.audit(frame, "y", model=LogisticRegression(), detectors="labels", progress=False)
-    space = found.background.space
+    space = found.context.space
     assert space is not None
     assert len(space.rows) == SAMPLE_ROWS
     outside = min(set(range(len(frame))) - set(space.rows.tolist()))
     near = found.explain(outside).nearest
     assert len(near) == 5
     assert near["distance"].max() < 0.5
-    assert found.background is found.background  # made once
+    assert found.context is found.context  # made once
 
 
 def test_twins_with_other_labels_stand_beside_each_other(found: dcai.Audit) -> None:

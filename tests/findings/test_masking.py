@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dcai.findings.explanations.relevance import is_identifier, rank_columns, relate
 from dcai.findings.masking import make_veil, mask_parts
 from dcai.findings.report import Audit, audit
 from dcai.findings.summary import to_text
-from dcai.findings.telling import is_identifier, rank_columns, relate
 
 ROWS = 300
 

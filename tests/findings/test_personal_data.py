@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcai.findings.detectors.personal_data import mask
 from dcai.findings.report import audit
 from dcai.findings.tables import identifiers
+from dcai.findings.tables.identifiers import mask
 
 ROWS = 60
 

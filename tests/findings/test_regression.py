@@ -10,6 +10,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from dcai.base.errors import InputError
 from dcai.corrections.session import Review
+from dcai.findings.labels.amounts import is_weak
 from dcai.findings.labels.residuals import judge_residuals, tame
 from dcai.findings.report import audit
 
@@ -250,3 +251,10 @@ def test_more_folds_than_rows_are_refused():
     frame = pd.DataFrame({"a": range(12), "y": [0.5 * n for n in range(12)]})
     with pytest.raises(InputError, match="'folds' parameter of audit must be at most the number of rows, 12"):
         audit(frame, "y", folds=13, progress=False)
+
+
+def test_what_chance_explains_in_few_rows_is_weak_and_a_tenth_of_many_rows_is_not():
+    for rows, weak in ((60, True), (400, False)):
+        assert is_weak(0.15, np.zeros(rows)) is weak
+    assert is_weak(0.09, np.zeros(10**6))
+    assert is_weak(0.15, np.append(np.zeros(60), np.full(1000, np.nan)))

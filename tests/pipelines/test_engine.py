@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -17,7 +19,8 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from dcai.base.errors import InputError, RunError
 from dcai.pipelines.engine import DcaiEngine
 from dcai.pipelines.pipeline import promote
-from tests.pipelines.conftest import command, kernels_of, make_notebook, write
+from dcai.pipelines.runs import run
+from tests.pipelines.conftest import DCAI, call_main, command, kernels_of, make_notebook, write
 
 
 def call(notebook, out="out.ipynb", **options):
@@ -169,3 +172,123 @@ def test_without_a_local_output_nothing_is_written(repo):
     before = sorted(p.name for p in repo.iterdir())
     assert call("case.ipynb", None).cells[1].outputs[0].text == "0.1\n"
     assert sorted(p.name for p in repo.iterdir()) == before
+
+
+# ---------------------------------------------------------------- notebooks that are elsewhere
+
+
+def test_a_killed_run_is_settled_by_whoever_comes_next(repo, capsys):
+    write(repo / "case.ipynb", "x = 1", "print('before', flush=True)\nimport time\ntime.sleep(977)")
+    write(repo / "other.ipynb", "x = 1")
+    (repo / "out").mkdir()
+    kill_within_a_cell(repo, "a")
+    assert record_of("out/a.ipynb")["status"] == "running"
+    code, out, _ = call_main(capsys, "runs", "out/a.ipynb", "--json")
+    (read,) = json.loads(out)
+    assert (code, read["status"], read["exit_code"]) == (0, "interrupted", 130)
+    assert (read["error"]["error"], read["error"]["cell"]) == ("RunnerGone", 1)
+    assert record_of("out/a.ipynb") == read
+    saved = nbformat.read("out/a.ipynb", 4)
+    assert saved.cells[1].outputs[0].text == "before\n"
+    assert [c.metadata.papermill.status for c in saved.cells] == ["completed", "failed"]
+    kill_within_a_cell(repo, "b")
+    assert record_of("out/b.ipynb")["status"] == "running"
+    call("other.ipynb", "out/c.ipynb")  # the next run in the same folder settles the other one
+    assert record_of("out/b.ipynb")["status"] == "interrupted"
+    (repo / "out/d.ipynb.run.json").write_text("{")
+    code, out, said = call_main(capsys, "runs", "out/")
+    assert (code, [line.split()[2] for line in out.splitlines()]) == (0, ["succeeded", "interrupted", "interrupted"])
+    assert "d.ipynb.run.json" in said
+
+
+def kill_within_a_cell(repo, name):
+    words = [sys.executable, "-m", "papermill", "case.ipynb", f"out/{name}.ipynb", "--engine", "dcai"]
+    environment = {**os.environ, "PYTHONPATH": str(DCAI)}
+    log = repo / f"out/{name}.ipynb.outputs.jsonl"
+    with subprocess.Popen(
+        words, cwd=repo, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as runner:
+        deadline = time.monotonic() + 60
+        while not (log.is_file() and "before" in log.read_text().rpartition("\n")[0].partition("stream")[2]):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        runner.kill()
+
+
+def test_records_that_are_not_there_are_told(repo, capsys):
+    assert call_main(capsys, "runs", "out.ipynb")[::2] == (
+        2,
+        "dcai: There is no record 'out.ipynb.run.json'. It is written by: papermill IN out.ipynb --engine dcai\n",
+    )
+    code, _, said = call_main(capsys, "runs", "absent/")
+    assert (code, "There is no folder 'absent/'. Name a pipeline, a folder, or an output of papermill." in said) == (
+        2,
+        True,
+    )
+
+
+class Memory:
+    """A handler of papermill that keeps files in memory, as an object store would."""
+
+    def __init__(self):
+        self.files = {}
+
+    def read(self, path):
+        return self.files[path]
+
+    def write(self, buf, path):
+        if "readonly" in path:
+            raise OSError("access denied")
+        self.files[path] = buf
+
+    def pretty_path(self, path):
+        return path
+
+    def listdir(self, path):
+        return [name for name in self.files if name.startswith(path)]
+
+
+@pytest.fixture
+def memory():
+    from papermill.iorw import papermill_io
+
+    handler, before = Memory(), list(papermill_io._handlers)
+    papermill_io.register("mem://", handler)
+    yield handler
+    papermill_io._handlers[:] = before
+
+
+def test_a_notebook_elsewhere_is_run_and_its_record_is_beside_it(repo, memory):
+    source = "from dcai.pipelines.notebook import record\nrecord(rate=rate)\nrate / (rate - 1)"
+    memory.files["mem://in/case.ipynb"] = nbformat.writes(make_notebook("rate = 0.1", source))
+    call("mem://in/case.ipynb", "mem://out/done.ipynb", parameters={"rate": 0.5})
+    record = json.loads(memory.files["mem://out/done.ipynb.run.json"])
+    assert (record["status"], record["metrics"], record["pipeline"]) == ("succeeded", {"rate": 0.5}, "case")
+    saved = nbformat.reads(memory.files["mem://out/done.ipynb"], 4)
+    assert [c.metadata.papermill.status for c in saved.cells] == ["completed"] * 3
+    assert list(repo.glob("*.ipynb*")) == []
+    with pytest.raises(papermill.PapermillExecutionError, match="ZeroDivisionError"):
+        call("mem://in/case.ipynb", "mem://out/done.ipynb", parameters={"rate": 1})
+    record = json.loads(memory.files["mem://out/done.ipynb.run.json"])
+    assert (record["status"], record["error"]["cell"]) == ("failed", 2)
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_a_kernel_starts(repo, memory):
+    memory.files["mem://in/case.ipynb"] = nbformat.writes(make_notebook("open('ran', 'w').close()"))
+    with pytest.raises(
+        InputError, match=r"Nothing can be written to 'mem://readonly/out.ipynb.run.json': OSError: access"
+    ):
+        call("mem://in/case.ipynb", "mem://readonly/out.ipynb")
+    assert not (repo / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["pipeline", "output"])
+def test_dcai_run_itself_is_for_files_of_this_machine_and_says_what_is_not(repo, name):
+    write(repo / "case.ipynb", "x = 1")
+    options = {"output": "s3://bucket/out.ipynb"} if name == "output" else {}
+    with pytest.raises(
+        InputError, match=f"The {name!r} parameter of run.. must be a name or a path on this machine"
+    ) as caught:
+        run("s3://bucket/in.ipynb" if name == "pipeline" else "case.ipynb", **options)
+    assert "papermill IN OUT --engine dcai" in str(caught.value)
+    assert not (repo / "runs").exists()

@@ -225,7 +225,7 @@ def test_texts_given_on_the_command_line_arrive_as_their_parameters_type(repo, c
     (repo / "values.yaml").write_text("exact: 3\noptions: {a: '1.10'}\nday: 2026-02-28\nrate: 9\n")
     texts = [
         "rate=1", "rows=007", "text=007", "flag=no", 'names=["1.10", 2]', "anything=1.10", "path=C:\\new", "price=1.10",
-        "mode=slow", "level=2", "maybe=null", "either=5", "token=a=b",
+        "mode=slow", "level=2", "maybe=null", "either=5", "token=a=b=c=d",
     ]  # fmt: skip
     arguments = [part for text in texts for part in ("-p", text)]
     code, _, errors = call_main(capsys, "run", "case.ipynb", "-f", "values.yaml", "--quiet", *arguments)
@@ -234,7 +234,7 @@ def test_texts_given_on_the_command_line_arrive_as_their_parameters_type(repo, c
     assert {name: seen[name] for name in NAMES if name not in ("days", "pair")} == {
         "rate": "1.0", "rows": "7", "text": "'007'", "flag": "False", "names": "['1.10', 2]", "anything": "'1.10'",
         "exact": "3.0", "path": r"PosixPath('C:\\new')", "day": "datetime.date(2026, 2, 28)", "options": "{'a': '1.10'}",
-        "either": "5", "price": "Decimal('1.10')", "mode": "'slow'", "level": "2", "maybe": "None", "token": "'a=b'",
+        "either": "5", "price": "Decimal('1.10')", "mode": "'slow'", "level": "2", "maybe": "None", "token": "'a=b=c=d'",
     }  # fmt: skip
 
 

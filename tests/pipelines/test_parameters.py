@@ -108,6 +108,21 @@ def test_defaults_that_are_expressions_are_listed_and_settable_only_where_annota
     assert any(p.startswith("'n' is computed (2 * 3)") for p in found.problems)
 
 
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [("f'2021-08-12'", "2021-08-12"), ("f'a{{b'", "a{b"), ("dict(filters=16, size=[3, 3])", {"filters": 16, "size": [3, 3]}),
+     ("dict()", {})],
+)  # fmt: skip
+def test_what_is_a_literal_in_all_but_its_writing_can_be_set(source, value):
+    (one,) = found_in(f"a = {source}", "print(a)").parameters
+    assert (one.settable, one.schema["default"]) == (True, value)
+
+
+@pytest.mark.parametrize("source", ["f'{b}'", "dict(b)", "dict(**b)", "dict(a=b)", "m.dict(a=1)"])
+def test_what_only_looks_like_a_literal_cannot(source):
+    assert [p.settable for p in found_in(f"a = {source}", "print(a)").parameters] == [False]
+
+
 CHANGES = [
     "a += 4", "if True:\n    a = 9", "for a in range(3):\n    pass", "with open('f') as a:\n    pass", "del a",
     "try:\n    pass\nexcept ValueError as a:\n    pass", "a, *rest = 1, 2, 3", "a, c = f()", "import a", "from m import x as a",
@@ -122,7 +137,9 @@ def test_a_default_that_its_cell_changes_again_is_not_recorded(change):
     found = found_in(f"a = 1\n{change}", "print(a)")
     (a,) = [p for p in found.parameters if p.name == "a"]
     assert (a.settable, "default" in a.schema, defaults_of(found).get("a")) == (False, False, None)
-    expected = "'a' is computed (1  # changed again in its cell), so it cannot be set. Annotate it to make it settable."
+    expected = (
+        "'a' is changed again in its cell (first set to 1), so it cannot be set. Annotate it to make it settable."
+    )
     assert expected in found.problems
     annotated = found_in(f"a: int = 1\n{change}", "print(a)")
     assert (annotated.parameters[0].settable, defaults_of(annotated).get("a")) == (True, None)
@@ -196,6 +213,8 @@ def test_an_untagged_notebook_offers_the_cell_that_looks_most_like_parameters():
         (["a = 1", "%%time\nprint(a)", "b = 2"], 0),
         (["# parameters of the run\nrate = 0.1"], 0),
         (["where = '..'", "!ls {where}"], 0),
+        (["size = 5\nshow(frame.head(size))", "rate = 0.1\nrows = 5", "print(size, rate, rows)"], 1),
+        (["size = 5", "# Feel free to change this\nrate = 0.1", *["print(size, rate)"] * 4], 1),
         (["for i in range(3):\n    rate = 1", "print(rate)"], None),
         (["rate = 0.1", "print('x')"], None),
     ],

@@ -3,13 +3,15 @@ from __future__ import annotations
 import json
 import stat
 
+import click
 import nbformat
 import pytest
 from nbformat import v4
 
 from dcai.base.errors import GitError, InputError, MissingError, RunError
 from dcai.base.records import RunFailure
-from dcai.pipelines import documents, names, pipeline
+from dcai.pipelines import documents, names, pipeline, rehearsal
+from dcai.pipelines.changes import diff_of
 from dcai.pipelines.journal import Tally
 from dcai.pipelines.pipeline import Pipeline, list_pipelines, load_pipeline, promote
 from tests.pipelines.conftest import call_main, git, make_notebook, write
@@ -43,9 +45,9 @@ def test_a_checked_and_committed_promotion_holds_exactly_its_own_files(repo):
     before = git(repo, "status", "--porcelain")
     made = promote("train.ipynb", outputs=["out.txt"], commit=True)
     assert (repo / "out.txt").read_text() == str(repo)  # the check ran, in the repository root
-    files = ["pipelines/train/pipeline.ipynb", "pipelines/train/pipeline.yaml", "runs/.gitignore"]
-    assert sorted(made.promotion.files) == files
-    assert git(repo, "show", "--name-only", "--format=%s", "HEAD").split("\n")[2:5] == files
+    own = [f"pipelines/train/{name}" for name in ("pipeline.ipynb", "pipeline.yaml", "requirements.lock")]
+    assert sorted(made.promotion.files) == [*own, "runs/.gitignore"]
+    assert git(repo, "show", "--name-only", "--format=", "HEAD").split() == [*own, "runs/.gitignore"]
     assert made.promotion.commit == git(repo, "rev-parse", "HEAD").strip()
     assert made.promotion.checked
     assert set(git(repo, "status", "--porcelain").splitlines()) - set(before.splitlines()) == {"?? out.txt"}
@@ -145,6 +147,72 @@ def test_parameters_can_be_chosen_and_given_new_defaults(train):
     assert made.preset(documents_of(made)) == {"rate": 0.9}
 
 
+def test_a_secret_is_not_written_into_the_repository(repo):
+    source = 'from typing import Annotated\ntoken: Annotated[str, "secret"] = {}\nrate = 1'
+    write(repo / "train.ipynb", source.format('""'), "print(token, rate)")
+    with pytest.raises(InputError, match=r"'token' is a secret, .* Give it as 'env:NAME' or 'file:PATH'\.") as caught:
+        plain(repo, parameters={"token": "hush-hush"})
+    assert "hush-hush" not in str(caught.value)
+    made = plain(repo, parameters={"token": "env:TOKEN"})
+    assert made.parameters["properties"]["token"]["default"] == "env:TOKEN"
+    assert not any("secret" in note for note in made.promotion.notes)
+    write(repo / "train.ipynb", source.format('"hush-hush"'), "print(token, rate)")
+    (note,) = [n for n in plain(repo).promotion.notes if "secret" in n]
+    assert (
+        note
+        == "The secret 'token' stands in the notebook, and so in its pipeline. Empty it, and set it by -p token=env:NAME."
+    )
+    write(repo / "train.ipynb", source.format("__import__('os').environ['TOKEN']"), "print(token, rate)")
+    assert not any("secret" in note for note in plain(repo).promotion.notes)
+
+
+def test_the_difference_is_shown_before_anything_is_written(train, capsys):
+    seen = []
+    plain(train, preview=lambda planned: seen.append((planned.diff, nothing_was_written(train))))
+    (diff, untouched) = seen[0]
+    assert untouched
+    assert "+++ b/pipelines/train/pipeline.yaml" in diff
+    assert "+name: train" in diff
+    assert "private" not in diff
+    manifest = train / "pipelines" / "train" / "pipeline.yaml"
+    before = manifest.read_text()
+
+    def refuse(planned):
+        assert [line for line in planned.diff.splitlines() if line[0] in "+-"] == [
+            "--- a/pipelines/train/pipeline.yaml", "+++ b/pipelines/train/pipeline.yaml", "+outputs:", "+- out.txt",
+        ]  # fmt: skip
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        plain(train, outputs=["out.txt"], commit=True, preview=refuse)
+    assert manifest.read_text() == before
+    code, out, _ = call_main(capsys, "promote", "train.ipynb", "--no-check", "--output", "out.txt")
+    assert (code, "+outputs:\n+- out.txt" in out) == (0, True)
+    assert "\x1b[" not in out  # no colours where nobody sees them
+    code, out, _ = call_main(capsys, "promote", "train.ipynb", "--no-check", "--json")
+    assert json.loads(out)["diff"] == ""
+
+
+def test_in_a_terminal_the_command_line_asks_first(train, monkeypatch, capsys):
+    for stream in ("stdin", "stdout"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
+    asked = []
+    monkeypatch.setattr(
+        "click.confirm", lambda text, **options: asked.append((text, options)) or (_ for _ in ()).throw(click.Abort())
+    )
+    code, _, said = call_main(capsys, "promote", "train.ipynb", "--no-check", "--commit")
+    assert (code, said, nothing_was_written(train)) == (130, "dcai: interrupted\n", True)
+    assert asked == [("Write these changes?", {"default": True, "abort": True})]
+    code, _, _ = call_main(capsys, "promote", "train.ipynb", "--no-check", "--yes")
+    assert (code, len(asked), nothing_was_written(train)) == (0, 1, False)
+
+
+def test_of_a_long_difference_the_beginning_is_shown(tmp_path):
+    text = "\n".join(map(str, range(1000)))
+    lines = diff_of({tmp_path / "a.txt": text}, tmp_path).splitlines()
+    assert (len(lines), lines[-1]) == (201, "... 803 more lines of a.txt")
+
+
 def documents_of(made):
     from dcai.pipelines.parameters import find_parameters
 
@@ -239,7 +307,7 @@ def test_an_output_from_earlier_is_none_that_the_check_made(repo):
 
 def test_a_failed_check_is_one_readable_sentence_without_control_characters():
     error = RunFailure("ValueError", 1, "\nload('\x1b[2J')", "no\x07\nfile.")
-    assert pipeline._failed_check(Tally("failed", 1, error)) == (
+    assert rehearsal._say_failed(Tally("failed", 1, error)) == (
         "The notebook does not run in a fresh kernel: ValueError: no\\u0007 file in cell 2 (`load('\\u001b[2J')`). "
         "Nothing was written. Restart its kernel, run all cells and correct what fails, or skip this check: "
         "check=False in Python, --no-check on the command line."
@@ -247,14 +315,14 @@ def test_a_failed_check_is_one_readable_sentence_without_control_characters():
 
 
 def test_a_long_message_does_not_swallow_the_failing_cell():
-    said = pipeline._failed_check(Tally("failed", 1, RunFailure("ValueError", 4, "load()", "x" * 5000)))
+    said = rehearsal._say_failed(Tally("failed", 1, RunFailure("ValueError", 4, "load()", "x" * 5000)))
     assert " in cell 5 (`load()`). Nothing was written." in said
 
 
 def test_notes_of_a_promotion_stay_on_their_lines_in_a_terminal(repo, capsys):
     write(repo / "train.ipynb", 'a = 1\npath = f"""{a}\nwrote \x1b[2J\u202e"""', "print(path)")
     code, out, said = call_main(capsys, "promote", "train.ipynb", "--no-check")
-    assert (code, len(out.splitlines())) == (0, 5)
+    assert (code, out.splitlines()[-1]) == (0, "run it with: dcai run train")
     assert all(line.startswith("note: ") for line in said.splitlines())
     assert not {"\x1b", "\u202e"} & set(out + said)
 
@@ -393,11 +461,6 @@ def test_pipelines_are_listed_and_a_broken_one_says_why(train):
         ("name: train\ntimeout: {cell: soon}", "holds seconds above 0"),
         ("name: train\ntimeout: {run: .inf}", "holds seconds above 0"),
         ("name: train\ntimeout: {run: .nan}", "holds seconds above 0"),
-        ("name: train\ntriggers: {code: true}", "'triggers' in"),
-        ("name: train\ntriggers: {code: true}", "is not supported by this version yet. Remove it."),
-        ("name: train\nupstream: [a]", "is not supported by this version yet. Remove it."),
-        ("name: train\nenvironment: a.yaml", "is not supported by this version yet. Remove it."),
-        ("name: train\nretries: 3", "is not supported by this version yet. Remove it."),
         ("parameters: {properties: {a: {$ref: 'http://localhost:1/x'}}}", "is not a schema that can be used: references ($ref)"),
         ("parameters: {properties: {a: {pattern: (}}}", "'(' is not a 'regex', at properties.a.pattern."),
         ("parameters: {properties: {a: {type: integr}}}", "at properties.a.type."),

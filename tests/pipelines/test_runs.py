@@ -18,7 +18,7 @@ import pytest
 from dcai.base import contract
 from dcai.base.errors import InputError, MissingError
 from dcai.base.records import RunFailure, RunRecord
-from dcai.pipelines import documents, engine, exits, ledger, runs
+from dcai.pipelines import documents, engine, exits, ledger
 from dcai.pipelines.journal import Journal, add_up, read_journal
 from dcai.pipelines.notebook import METRICS, artifact, record, stop
 from dcai.pipelines.pipeline import list_pipelines, promote
@@ -127,7 +127,7 @@ def test_a_secret_is_nowhere_on_disk_after_a_run(trained):
     root = trained[0]
     texts = [p.read_bytes() for p in (root / "runs" / "train" / "first").rglob("*") if p.is_file()]
     texts += [(root / "ours.ipynb").read_bytes(), (root / "ours.ipynb.run.json").read_bytes()]
-    assert len(texts) == 6
+    assert len(texts) == 7
     assert not any(b"hush" in t for t in texts)
 
 
@@ -205,7 +205,7 @@ def test_a_failing_cell_is_a_failed_run_with_the_cell_in_the_record(repo):
         ("import sys\nsys.exit(3)", "failed", 1),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "kernel_died", 5),
         ("import os\nos._exit(4)", "kernel_died", 5),
-        ("input('name?')", "failed", 1),
+        ("input('name?')", "timed_out", 6),  # nobody will ever answer
     ],
 )
 def test_other_ends_are_told_apart(repo, source, status, code):
@@ -663,14 +663,14 @@ def test_a_run_inside_an_event_loop_and_an_exception_handler_is_judged_by_itself
 
 def test_a_full_disk_is_a_failed_run(repo, monkeypatch):
     write(repo / "case.ipynb", "x = 1", "print(x)")
-    whole = runs.store.write_atomic
+    whole = ledger.store.write_atomic
 
     def full(path, content):
         if path.name == "output.ipynb":
             raise OSError(28, "No space left on device")
         return whole(path, content)
 
-    monkeypatch.setattr(runs.store, "write_atomic", full)
+    monkeypatch.setattr(ledger.store, "write_atomic", full)
     done = run("case.ipynb")
     assert (done.status, done.exit_code, done.record.error.error) == ("failed", 1, "OSError")
 

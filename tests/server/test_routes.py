@@ -24,10 +24,15 @@ from dcai.shells.server_runs import Runs
 PARAMETERS = "rounds: int = 1\nnote: str = 'a'"
 
 
-async def promote(ask, notebook, name="train", *, check=False, commit=False):
-    """Promote a notebook and wait for the end."""
-    code, job = await ask("promote", {"notebook": notebook, "name": name, "check": check, "commit": commit})
-    while code in (200, 202) and "promotion" not in job:
+async def promote(ask, notebook, name="train", *, check=False, commit=False, preview=False):
+    """Promote a notebook and wait for the end, or for what it would do."""
+    order = {"notebook": notebook, "name": name, "check": check, "commit": commit, "preview": preview}
+    return await follow(ask, *await ask("promote", order), until=("promotion", "preview"))
+
+
+async def follow(ask, code, job, until=("promotion",)):
+    """Ask for the progress of a promotion until it has what is waited for."""
+    while code in (200, 202) and not any(key in job for key in until):
         await asyncio.sleep(0.05)
         code, job = await ask("promote", job=job["job"])
     return code, job
@@ -45,9 +50,9 @@ async def wait(ask, run, until):
     raise AssertionError(f"the run did not get there: {progress}")
 
 
-def git(folder, *command):
+def git(folder, *command, check=True):
     """Ask git."""
-    return subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, check=check).stdout.strip()
 
 
 def wait_for_file(path):
@@ -119,6 +124,70 @@ async def test_promote_run_and_history(root, write_notebook, ask):
     code, listed = await ask("pipelines", path="train.ipynb")
     (train,) = listed["pipelines"]
     assert (train["name"], train["runs"], train["last"]) == ("train", 1, record)
+
+
+def state_of(root):
+    """Everything in a repository, and its last commit."""
+    files = {p: p.read_bytes() for p in root.rglob("*") if p.is_file() and ".git" not in p.parts}
+    return files, git(root, "rev-parse", "--verify", "--quiet", "HEAD", check=False)
+
+
+async def test_a_promotion_shows_what_it_would_write_and_waits(root, write_notebook, ask):
+    (root / "data.csv").write_text("a\n1\n")
+    write_notebook("train.ipynb", PARAMETERS, "text = open('data.csv').read()", "open('new.txt', 'w').write(text)")
+    before = state_of(root)
+    code, planned = await promote(ask, "train.ipynb", check=True, commit=True, preview=True)
+    assert (code, planned["preview"]["commit"], "promotion" in planned) == (200, None, False)
+    assert "+++ b/pipelines/train/pipeline.yaml" in planned["preview"]["diff"]
+    assert planned["preview"]["undeclared"] == {"inputs": ["data.csv"], "outputs": ["new.txt"]}
+    (root / "new.txt").unlink()  # what the notebook itself has written
+    assert state_of(root) == before
+    code, done = await follow(ask, *await ask("promotion", {"job": planned["job"], "go": True}))
+    assert done["promotion"]["commit"] == git(root, "rev-parse", "HEAD")
+    assert done["promotion"]["diff"] == planned["preview"]["diff"]
+    code, later = await ask("promotion", {"job": planned["job"], "go": False})  # it cannot be taken back
+    assert (code, later["promotion"]) == (202, done["promotion"])
+
+
+async def test_what_nobody_agrees_to_is_not_written(root, write_notebook, ask, monkeypatch):
+    write_notebook("train.ipynb", PARAMETERS)
+    before = state_of(root)
+    code, planned = await promote(ask, "train.ipynb", commit=True, preview=True)
+    code, refusal = await follow(ask, *await ask("promotion", {"job": planned["job"], "go": False}))
+    assert (code, refusal["error"]) == (500, "The promotion was called off. Nothing was written.")
+    monkeypatch.setattr("dcai.shells.server_promotions._PATIENCE", 0.3)
+    code, planned = await promote(ask, "train.ipynb", commit=True, preview=True)
+    code, refusal = await follow(ask, code, planned)
+    assert (code, refusal["error"].split(".")[0]) == (500, "Nobody has agreed to the promotion in time")
+    assert state_of(root) == before
+
+
+async def test_what_changes_under_the_eyes_of_who_agrees_is_not_overwritten(root, write_notebook, ask):
+    write_notebook("train.ipynb", PARAMETERS)
+    code, planned = await promote(ask, "train.ipynb", preview=True)
+    manifest = root / "pipelines/train/pipeline.yaml"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("mine")
+    code, refusal = await follow(ask, *await ask("promotion", {"job": planned["job"], "go": True}))
+    assert (code, manifest.read_text()) == (400, "mine")
+    assert refusal["error"].startswith("The pipeline's files have changed while the difference was shown.")
+
+
+async def test_a_check_run_is_cancelled_and_its_kernel_ends(root, write_notebook, ask):
+    source = "import os, time\nopen('pid', 'w').write(str(os.getpid()) + ' ')\ntime.sleep(977)"
+    write_notebook("train.ipynb", PARAMETERS, source)
+    order = {"notebook": "train.ipynb", "name": "train", "check": True, "commit": True, "preview": True}
+    code, job = await ask("promote", order)
+    deadline = time.monotonic() + 60
+    while not ((root / "pid").exists() and (root / "pid").read_text().endswith(" ")):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    kernel = psutil.Process(int((root / "pid").read_text()))
+    await ask("promotion", {"job": job["job"], "go": True})  # there is nothing to agree to yet
+    code, refusal = await follow(ask, *await ask("promotion", {"job": job["job"], "go": False}))
+    assert (code, refusal["error"]) == (500, "The promotion was called off. Nothing was written.")
+    assert not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE
+    assert not (root / "pipelines").exists()
 
 
 async def test_a_run_under_way_is_shown_and_cancelled(root, write_notebook, ask):

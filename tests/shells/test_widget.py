@@ -6,12 +6,14 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
 import nbformat
 import pandas as pd
+import papermill
 import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
@@ -114,6 +116,41 @@ def test_each_verdict_reaches_the_log(browser: Browser, path: Path) -> None:
     ]
 
 
+def test_a_message_without_a_usable_name_is_refused(browser: Browser, path: Path) -> None:
+    for name in ("", "x" * 101):
+        content = {"seq": 1, "client_id": name, "finding": "f0", "verdict": "keep"}
+        assert "client_id" in browser.tell(content)["error"]
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "fields"), [("keep", {}), ("undo", {}), ("redo", {}), ("merge", {"value": ["wuff", "meow"]})]
+)
+def test_what_was_written_before_a_restart_is_not_written_again(
+    verdict: str, fields: dict[str, Any], path: Path
+) -> None:
+    frame = FRAME.assign(sound=["meow", "wuff", "wuff", "meow", "meow", "buzz"])
+    made = audit_of(frame, found=[(3, "y", "bird"), (3, "sound", "wuff"), (0, "y", "dog")])
+    made.findings.loc[1, "detector"] = "variants"
+    first = Browser(review(made, path, by="ada"))
+    first.decide("f0", "relabel", client_id="before", value="bird")
+    first.decide("f2", "keep", client_id="before 2")
+    if verdict == "redo":
+        first.decide("", "undo", client_id="before 3")
+    told = first.decide("f1", verdict, client_id="lost answer", **fields)
+    written = path.read_bytes()
+    again = Browser(review(made, path, by="ada"))  # the kernel was restarted
+    answer = again.decide("f1", verdict, client_id="lost answer", **fields)
+    assert "error" not in answer
+    assert (answer["id"], answer["decided"]) == (told["id"], told["decided"])
+    assert path.read_bytes() == written
+    # Another view of the same log that was open all along knows it too.
+    assert first.decide("f1", verdict, client_id="lost answer", **fields)["id"] == told["id"]
+    for window in (again, first):
+        assert window.decide("f2", "exclude", client_id="after")["decided"]["f2"] == "exclude"
+    assert sum(c.why.get("sent") == "after" for c in CorrectionLog.read(path).corrections) == 1
+
+
 def test_the_same_decision_sent_again_decides_once_and_gets_the_same_answer(browser: Browser, path: Path) -> None:
     first = browser.decide("f0", "keep", client_id="one")
     again = browser.decide("f0", "keep", client_id="one")
@@ -205,7 +242,64 @@ def test_pages_and_cards_are_what_the_session_says(browser: Browser, widget: Rev
     assert [item["finding"] for item in page["items"]] == ["f1", "f2"]
     assert (page["start"], page["total"]) == (1, 5)
     card = browser.ask("card", finding="f2")
-    assert (card["start"], card["card"]) == (2, json.loads(json.dumps(for_browser(widget.session.card("f2")))))
+    # The widget puts what a value is seen against beside what the session knows of the finding.
+    bare = {**card["card"], "cells": [{k: v for k, v in c.items() if k != "spread"} for c in card["card"]["cells"]]}
+    assert (card["start"], bare) == (2, json.loads(json.dumps(for_browser(widget.session.card("f2")))))
+    assert [c["column"] for c in card["card"]["cells"] if "spread" in c] == ["legs"]
+
+
+def test_a_filter_is_a_view_with_positions_of_its_own(browser: Browser) -> None:
+    found = browser.ask("filter", filter={"column": '"y"'})
+    view = found["view"]
+    assert (found["start"], found["total"]) == (0, 2)
+    assert [item["finding"] for item in browser.ask("page", view=view)["items"]] == ["f0", "f2"]
+    assert browser.ask("card", finding="f2", view=view)["start"] == 1
+    outside = browser.ask("card", finding="f1", view=view)
+    assert outside["card"]["finding"]["finding"] == "f1"
+    assert "start" not in outside
+    assert browser.ask("next", start=1, view=view)["start"] == 1
+    assert "no longer known" in browser.ask("page", view=99)["error"]
+    assert browser.ask("find", text="4")["start"] == 4
+    assert (
+        "Nothing was found in row 2. The nearest rows with findings: 1 and 3." in browser.ask("find", text="2")["error"]
+    )
+    facets = browser.ask("facets")["facets"]
+    assert [(f["title"], f["count"]) for f in facets["columns"]][:2] == [("y", 2), ("sound", 1)]
+
+
+def test_spellings_are_merged_by_one_message_and_undone_by_one(path: Path) -> None:
+    frame = pd.DataFrame({"town": ["Rome", "Rome", "rome", "ROME", "Oslo"], "y": list("ababa")})
+    audit_ = audit_of(frame, found=[(2, "town", "Rome"), (3, "town", "Rome")])
+    audit_ = replace(audit_, findings=audit_.findings.assign(detector="variants"))
+    browser = Browser(review(audit_, path, by="ada"))
+    cluster = browser.ask("cluster", finding="f1")["cluster"]
+    assert [(s["value"], s["rows"]) for s in cluster["spellings"]] == [("Rome", 2), ("ROME", 1), ("rome", 1)]
+    answer = browser.decide("f0", "merge", value=["Rome", "rome", "ROME"])
+    assert answer["decided"] == {"f0": "edit", "f1": "edit"}
+    assert CorrectionLog.read(path).apply(frame)["town"].tolist() == ["Rome"] * 4 + ["Oslo"]
+    assert browser.decide("", "undo")["decided"] == {"f0": None, "f1": None}
+    assert browser.decide("", "redo")["decided"] == {"f0": "edit", "f1": "edit"}
+    assert "needs the spelling that stays" in browser.decide("f0", "merge", value=["Rome"])["error"]
+    blind = Browser(review(audit_, path.with_name("blind.jsonl"), by="ada", blind=True))
+    assert "A blind review suggests no spellings" in blind.ask("cluster", finding="f1")["error"]
+
+
+def test_definitions_are_written_down_and_told(browser: Browser, path: Path) -> None:
+    assert browser.ask("terms")["terms"]["definitions"] == []
+    told = browser.ask("define", definition={"name": "cat", "meaning": "A small feline.", "examples": ["Tom"]})["terms"]
+    assert told["definitions"] == [{"name": "cat", "meaning": "A small feline.", "examples": ["Tom"], "borderline": []}]
+    assert "A small feline." in (path.parent / "dcai.yaml").read_text()
+    assert "error" not in browser.decide("f0", "relabel", value="bird")
+    assert CorrectionLog.read(path).corrections[0].why["definitions"] == told["version"]
+    assert "There is no class 'dragon'" in browser.ask("define", definition={"name": "dragon", "meaning": "?"})["error"]
+    assert "There is no definition" in browser.ask("define")["error"]
+
+
+def test_the_progress_says_what_is_left_and_what_the_next_are_worth(browser: Browser) -> None:
+    outlook = browser.decide("f0", "relabel", value="bird")["progress"]["outlook"]
+    assert outlook["next"] == 4
+    assert 3 < outlook["worth"] <= 4
+    assert outlook["errors"] is None  # this audit says nothing of it
 
 
 def test_the_next_open_finding_is_found_round_the_end(browser: Browser) -> None:
@@ -307,7 +401,7 @@ def test_an_unexpected_failure_is_answered_and_logged(
         raise ZeroDivisionError
 
     monkeypatch.setattr(Review, "decide", fail)
-    monkeypatch.setattr(Review, "page", fail)
+    monkeypatch.setattr(Review, "items", fail)
     with caplog.at_level(logging.ERROR, "dcai"):
         assert "ZeroDivisionError" in browser.decide("f0", "keep")["error"]
         assert "ZeroDivisionError" in browser.ask("page")["error"]
@@ -377,9 +471,39 @@ def test_the_static_table_is_escaped_and_ends_after_twenty_rows(path: Path) -> N
     assert "<img" not in html
     assert "&lt;img src=x" in html
     assert "\u202e" not in html
-    assert html.count("<tr>") == 21
+    assert html.count("<tr>") == 21 + 2  # the first twenty and the one detector, each below a head
+    assert "<td><bdi>labels</bdi></td>" in html
     assert "0 of 30 findings decided, 30 left." in html
     assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_the_static_table_tells_definitions_and_what_is_unclear(path: Path) -> None:
+    frame = pd.DataFrame({"x": range(12), "y": ["cup", "mug"] * 6})
+    made = audit_of(frame, found=[(i, "y", "cup" if i % 2 else "mug") for i in range(12)])
+    ada, bob = (Review(made, path, by=by) for by in ("ada", "bob"))
+    ada.define("cup", "Has no handle, <b>mostly</b>.", ["a teacup"], ["an espresso cup"])
+    for i in range(12):
+        ada.decide(f"f{i}", "keep")
+        bob.decide(f"f{i}", "relabel")
+    html = review(made, path, by="ada")._repr_mimebundle_()[0]["text/html"]
+    assert "What the classes mean" in html
+    assert "Has no handle, &lt;b&gt;mostly&lt;/b&gt;." in html
+    assert "an espresso cup" in html
+    assert "is not clearly defined: 12 of 12 decisions between them were disputed" in html
+    assert "2 reviewers agree in 0 % of 12 cells that several decided" in html
+
+
+def test_of_a_thousand_classes_a_card_brings_the_likely_ones_and_the_terms_all(path: Path) -> None:
+    names = [f"class {i:04d}" for i in range(1000)]
+    made = audit_of(pd.DataFrame({"x": range(1000), "y": names}), found=[(999, "y", "class 0500")])
+    browser = Browser(review(made, path, by="ada"))
+    card = browser.ask("card", finding="f0")
+    sent = [c["name"] for c in card["card"]["classes"]]
+    assert sent == [*names[:20], "class 0500", "class 0999"]
+    assert len(json.dumps(card)) < 5_000
+    assert browser.ask("terms")["terms"]["classes"] == names
+    assert browser.decide("f0", "relabel", value="class 0777")["id"]
+    browser.widget.close()
 
 
 NOTEBOOK = """
@@ -391,13 +515,21 @@ review(audit_of(frame, found=[(0, "y", "b")]), "y.jsonl", by="ada")
 """
 
 
-def test_a_headless_run_does_not_wait_and_an_export_shows_the_table(tmp_path: Path) -> None:
-    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK)])
+@pytest.mark.parametrize("runner", ["nbclient", "papermill"])
+def test_a_headless_run_does_not_wait_and_an_export_shows_the_table(tmp_path: Path, runner: str) -> None:
     folder = Path(__file__).parents[2]
-    node.cells[0].source = (
-        f"import sys, os; sys.path.insert(0, {str(folder)!r}); os.chdir({str(tmp_path)!r})" + NOTEBOOK
-    )
-    NotebookClient(node, timeout=60, kernel_name="python3", store_widget_state=False).execute()
+    source = f"import sys, os; sys.path.insert(0, {str(folder)!r}); os.chdir({str(tmp_path)!r})" + NOTEBOOK
+    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    node.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    if runner == "papermill":
+        nbformat.write(node, tmp_path / "in.ipynb")
+        papermill.execute_notebook(str(tmp_path / "in.ipynb"), str(tmp_path / "out.ipynb"), progress_bar=False)
+        node = nbformat.read(tmp_path / "out.ipynb", as_version=4)
+    else:
+        NotebookClient(node, timeout=60, kernel_name="python3", store_widget_state=False).execute()
+    (output,) = (o for o in node.cells[0].outputs if o.output_type == "execute_result")
+    assert "0 of 1 findings decided, 1 left." in output["data"]["text/html"]
+    node.metadata.pop("widgets", None)  # with their state stored, an export shows the widget, which needs a network
     html, _ = HTMLExporter().from_notebook_node(node)
     assert "0 of 1 findings decided, 1 left." in html
     assert not (tmp_path / "y.jsonl").exists()

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dcai.findings.cells.ballots import Codes, make_groups
 from dcai.findings.cells.dependencies import Dependency
+from dcai.findings.cells.partitions import Codes, make_groups
 from dcai.findings.cells.spellings import find_spellings
 
 LEAST_AGREED = 0.5  # of the cells that the frequent value settles

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,14 @@ class Words:
     numeric: npt.NDArray[np.bool_]
 
 
+class _Folded(dict[str, list[str]]):
+    """The words that each piece of text between spaces is folded to, found once: texts share most of theirs."""
+
+    def __missing__(self, piece: str) -> list[str]:
+        self[piece] = fold(piece).split()
+        return self[piece]
+
+
 def split_words(cells: Sequence[Any], counts: Codes) -> Words:
     """Split each distinct cell of a column into its distinct words.
 
@@ -52,54 +61,66 @@ def split_words(cells: Sequence[Any], counts: Codes) -> Words:
     [3, 2, 1, 1]
     """
     number: dict[str, int] = {}
-    cell: list[int] = []
     word: list[int] = []
-    starts = [0]
-    for i, value in enumerate(cells):
+    sizes: list[int] = []
+    folded = _Folded()
+    for value in cells:
         # The order of a set of texts changes from run to run: a dict keeps that of the text.
-        for part in list(dict.fromkeys(fold(str(value)).split()))[:MOST_WORDS]:
-            cell.append(i)
-            word.append(number.setdefault(part, len(number)))
-        starts.append(len(cell))
-    at, of = np.array(cell, dtype=np.int64), np.array(word, dtype=np.int64)
+        parts = list(dict.fromkeys(chain.from_iterable(map(folded.__getitem__, str(value).split()))))[:MOST_WORDS]
+        sizes.append(len(parts))
+        word += [number.setdefault(part, len(number)) for part in parts]
+    starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+    at, of = np.repeat(np.arange(len(sizes)), sizes), np.array(word, dtype=np.int64)
     rows = np.bincount(of, counts[at], minlength=len(number)).astype(np.int64)
     numeric = np.array([any(map(str.isdigit, w)) for w in number], dtype=bool)
-    return Words(at, of, np.array(starts, dtype=np.int64), rows, numeric)
+    return Words(at, of, starts, rows, numeric)
 
 
 def pair_rows(codes: Codes, words: dict[int, Words]) -> Codes:
     """Pair the rows that share rare values or words, those that share most first, shape (p, 2), the lower row first."""
-    row, piece = _list_pieces(codes, words)
+    row, piece, size = _list_pieces(codes, words)
     if not len(row):
         return np.empty((0, 2), dtype=np.int64)
-    # Two columns of one table may share a rare value, but that is no evidence for one entity: pieces know their column.
-    _, piece, size = np.unique(piece, return_inverse=True, return_counts=True)
-    piece = piece.ravel()
-    rare = (size[piece] > 1) & (size[piece] <= LARGEST_BLOCK)
-    row, piece = row[rare], piece[rare]
-    order = np.lexsort((piece, size[piece], row))
+    order = np.lexsort((piece, size, row))
     row, piece = row[order], piece[order]
     first = np.searchsorted(row, row)
     keep = np.arange(len(row)) - first < MOST_PIECES
     return _pair_within(row[keep], piece[keep], len(codes))
 
 
-def _list_pieces(codes: Codes, words: dict[int, Words]) -> tuple[Codes, Codes]:
-    """List the values and words of each row, as numbers that are unique among all columns."""
-    rows, pieces, base = [], [], 0
+def _list_pieces(codes: Codes, words: dict[int, Words]) -> tuple[Codes, Codes, Codes]:
+    """List the rare values and words of each row, as numbers that are unique among all columns, and how many rows have them.
+
+    Two columns of one table may share a rare value, but that is no evidence for one entity: pieces know their column.
+    """
+    parts, base = [], 0
     for column in range(codes.shape[1]):
         filled = np.flatnonzero(codes[:, column] >= 0)
-        rows.append(filled)
-        pieces.append(codes[filled, column] + base)
-        base += int(codes[:, column].max(initial=-1)) + 1
+        values = codes[filled, column]
+        size = np.bincount(values)
+        rare = _is_rare(size)[values]
+        parts.append((filled[rare], values[rare] + base, size[values[rare]]))
+        base += len(size)
         if column in words:
-            its = words[column]
-            size = np.diff(its.starts)[codes[filled, column]]
-            offset = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-            rows.append(np.repeat(filled, size))
-            pieces.append(its.word[np.repeat(its.starts[codes[filled, column]], size) + offset] + base)
-            base += len(its.rows)
-    return (np.concatenate(rows), np.concatenate(pieces)) if rows else (np.empty(0, dtype=np.int64),) * 2
+            row, word = _spread_words(filled, values, words[column])
+            parts.append((row, word + base, words[column].rows[word]))
+            base += len(words[column].rows)
+    rows, pieces, sizes = zip(*parts, strict=True) if parts else ([np.empty(0, dtype=np.int64)],) * 3
+    return np.concatenate(rows), np.concatenate(pieces), np.concatenate(sizes)
+
+
+def _is_rare(size: Codes) -> npt.NDArray[np.bool_]:
+    return (size > 1) & (size <= LARGEST_BLOCK)
+
+
+def _spread_words(filled: Codes, values: Codes, words: Words) -> tuple[Codes, Codes]:
+    """List the rare words of each row: the rows, and the words."""
+    rare = _is_rare(words.rows)[words.word]
+    word = words.word[rare]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(words.cell[rare], minlength=len(words.starts) - 1))])
+    size = np.diff(starts)[values]
+    offset = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+    return np.repeat(filled, size), word[np.repeat(starts[values], size) + offset]
 
 
 def _pair_within(row: Codes, piece: Codes, n: int) -> Codes:

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dcai.findings.cells.aliases import Alias, find_aliases
-from dcai.findings.cells.ballots import Codes, Floats, combine, make_groups
-from dcai.findings.cells.culprits import LIKELY, Blame, blame_cells, spare_kinds
 from dcai.findings.cells.dependencies import Dependency, judge
+from dcai.findings.cells.localisation import LIKELY, Blame, Flags, blame_cells, spare_kinds
+from dcai.findings.cells.partitions import Codes, Floats, combine, make_groups
 from dcai.findings.cells.votes import Votes, count_votes, see_slips
 
 CLEAR_REPAIR = 0.6  # a suggestion this sure stands in for the cell where it is the left side of others
@@ -49,6 +49,8 @@ class Breaches:
         All that were mined.
     mended : array of int, shape (n, m)
         The cells that served as left sides: those given, but for clear repairs.
+    tied : array of bool
+        Whether another cell of the row is as likely the wrong one.
     """
 
     row: Codes
@@ -62,6 +64,7 @@ class Breaches:
     broken: list[tuple[int, ...]]
     dependencies: list[Dependency]
     mended: Codes
+    tied: Flags
 
 
 def find_breaches(
@@ -147,6 +150,7 @@ def _add_aliases(found: Breaches, codes: Codes, aliases: Sequence[Alias]) -> Bre
         ayes=join(found.ayes, [a.agree for _, a in cells]),
         size=join(found.size, [a.heard for _, a in cells]),
         broken=[*found.broken, *(() for _ in cells)],
+        tied=join(found.tied, [False] * len(cells)),
     )
 
 
@@ -167,12 +171,14 @@ def _collect(codes: Codes, known: Sequence[Dependency], votes: Sequence[Votes], 
     made = [values[made[2] > 0] for values in made]
     sides = _name_broken(made[0], made[1], made[5], known, votes)
     row, place, doubt, code, confidence, which, ayes, size = made
-    return Breaches(row, place, doubt, code, confidence, which, ayes, size, sides, list(known), codes)
+    return Breaches(
+        row, place, doubt, code, confidence, which, ayes, size, sides, list(known), codes, blame.tied[row, place]
+    )
 
 
 def _find_nothing(known: Sequence[Dependency], codes: Codes) -> Breaches:
     none, zero = np.empty(0, dtype=np.int64), np.empty(0)
-    return Breaches(none, none, zero, none, zero, none, none, none, [], list(known), codes)
+    return Breaches(none, none, zero, none, zero, none, none, none, [], list(known), codes, none.astype(bool))
 
 
 def _name_broken(
@@ -204,7 +210,7 @@ def _propose(
         fault = blame.fault[sides].sum(axis=1)
         # Where the row's left side is wrong, the vote is another entity's.
         sound = 1 - np.minimum(fault, 0.5)
-        sure[:, j] = np.where(blame.wrong[sides].any(axis=1), 0.0, votes.sure[rows] * sound)
+        sure[:, j] = np.where((blame.wrong & ~blame.tied)[sides].any(axis=1), 0.0, votes.sure[rows] * sound)
     code = np.column_stack([v.code[rows] for _, v, _ in mine])
     at, best = np.arange(len(rows)), sure.argmax(axis=1)
     top, value = sure[at, best], code[at, best]

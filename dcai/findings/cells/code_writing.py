@@ -7,7 +7,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from dcai.base.display import show_share
-from dcai.findings.cells.formats import punctuate, read_moment, read_number, skeleton, write_shape
+from dcai.findings.cells.formats import (
+    forget_lengths,
+    most_common,
+    punctuate,
+    read_moment,
+    read_number,
+    skeleton,
+    write_shape,
+)
+from dcai.findings.cells.shapes import write_shapes
 from dcai.findings.cells.writing import MAJORITY, Unlike, Writing, doubt_of
 
 CLEAR = (0.85, 0.9, 0.95)  # the share of one shape, by how much of the lengths it forgets
@@ -18,8 +27,8 @@ DIGITS = 7
 SAMPLE = 2000
 _SPREADSHEET = re.compile(r"(?:Mon|MON|mon)-D|D-(?:Mon|MON|mon)|(?:Mon|MON|mon)-YY")
 _LINKS = {
-    "mail": re.compile(r"[^@\s,;]+@[\w-]+(?:\.[\w-]+)+"),
-    "web pages": re.compile(r"(?:https?|ftp)://[\w-]+(?:\.[\w-]+)+(?:[:/?#]\S*)?", re.IGNORECASE),
+    "mail": ("@", re.compile(r"[^@\s,;]+@[\w-]+(?:\.[\w-]+)+")),
+    "web pages": ("://", re.compile(r"(?:https?|ftp)://[\w-]+(?:\.[\w-]+)+(?:[:/?#]\S*)?", re.IGNORECASE)),
 }
 _FIGURES = re.compile(r"9\{\d+\}")
 _LETTERS = re.compile(r"[Aa]\{([1-4])\}")
@@ -36,14 +45,16 @@ def judge_punctuation(writing: Writing) -> dict[str, Unlike] | None:
     """
     if _has_no_shape(writing, lambda v: _forget(write_shape(skeleton(v)))):
         return None
-    bones = {v: _forget(write_shape(skeleton(v))) for v in writing.rows}
+    shapes_of_bones = write_shapes([skeleton(v) for v in writing.rows])
+    merged = {shape: _forget(shape) for shape in set(shapes_of_bones)}
+    bones = {v: merged[shape] for v, shape in zip(writing.rows, shapes_of_bones, strict=True)}
     ranked = writing.rank(lambda v: bones[v], list(bones))
     if not ranked or ranked[0][1] < CLEAR[0] * writing.total:
         return None
     bone = ranked[0][0]
     same = [v for v in bones if bones[v] == bone]
     size = sum(c.isdigit() for c in same[0])
-    shapes = writing.rank(write_shape, same)
+    shapes = writing.rank(writing.shapes.__getitem__, same)
     if size < DIGITS or len(same) < SURE_DISTINCT or len(shapes) < 2:  # noqa: PLR2004 (one has nothing beside it)
         return None
     if read_moment(same[0]) is not None or any("." in n.plain for v in same if (n := read_number(v)) is not None):
@@ -53,11 +64,11 @@ def judge_punctuation(writing: Writing) -> dict[str, Unlike] | None:
     most = sum(rows for shape, rows in shapes if shape in kin)
     if most < MAJORITY * writing.total:
         return None
-    like = next(v for v in sorted(same) if write_shape(v) == top)
+    like = next(v for v in sorted(same) if writing.shapes[v] == top)
     rows = dict(shapes)
     found = judge_codes(writing) or {}
     for value in same:
-        shape = write_shape(value)
+        shape = writing.shapes[value]
         if shape not in kin:
             reason = f"{show_share(most / writing.total)} of {writing.name!r} are punctuated like {like!r}, and {value!r} is not."
             found[value] = Unlike(doubt_of(rows[shape] / writing.total), reason, punctuate(skeleton(value), like), 0.97)
@@ -76,10 +87,13 @@ def judge_codes(writing: Writing) -> dict[str, Unlike] | None:
     for level, clear in enumerate(CLEAR):
         if _has_no_shape(writing, lambda v, level=level: _forget(write_shape(v, level))):  # type: ignore[misc]  # mypy knows no default in a lambda
             continue
-        shapes = {v: write_shape(v, level) for v in writing.rows}
-        ranked = writing.rank(shapes.__getitem__, list(shapes))
+        shorter = {shape: forget_lengths(shape, level) for shape in writing.shape_rows}
+        ranked = most_common(shorter.values(), writing.shape_rows.values())
         if not ranked:
             return None
+        if level and not _may_be_code(ranked[0][0]):
+            continue
+        shapes = {v: shorter[shape] for v, shape in writing.shapes.items()}
         kin = _find_kin(ranked, writing.total, level)
         own = [v for v in shapes if shapes[v] in kin]
         share = writing.share(own)
@@ -157,11 +171,13 @@ def _is_code(shape: str, own: list[str], level: int) -> bool:
         length = sum(map(int, re.findall(r"\{(\d+)\}", shape)))
         digits = sum(map(int, re.findall(r"9\{(\d+)\}", shape)))
         return digits > 0 and length >= LONG_CODE and (" " not in shape or digits == length >= DIGITS)
-    return (
-        "9" in shape
-        and " " not in shape
-        and any(not c.isalnum() and c not in "{}" for c in shape + "A" * ("A" in shape))
-    )
+    return _may_be_code(shape)
+
+
+def _may_be_code(shape: str) -> bool:
+    """Say whether a shape that forgets lengths has digits and marks, and no spaces."""
+    marks = any(not c.isalnum() and c not in "{}" for c in shape)
+    return "9" in shape and " " not in shape and marks
 
 
 def _mend(value: str, shapes: dict[str, str], top: str, level: int) -> tuple[str | None, float]:
@@ -181,8 +197,8 @@ def judge_links(writing: Writing) -> dict[str, Unlike] | None:
     >>> {v: u.suggested for v, u in judge_links(Writing("mail", mails)).items()}
     {'ada at example.org': 'ada@example.org'}
     """
-    for what, pattern in _LINKS.items():
-        own = [v for v in writing.rows if pattern.fullmatch(v)]
+    for what, (sign, pattern) in _LINKS.items():
+        own = [v for v in writing.rows if sign in v and pattern.fullmatch(v)]
         share = writing.share(own)
         if share < CLEAR[1]:
             continue
@@ -210,10 +226,12 @@ def judge_mangled(writing: Writing) -> dict[str, Unlike]:
     >>> list(judge_mangled(Writing("pages", {f"{n}-{n + 7}": 1 for n in range(50)} | {"6-Jun": 1})))
     ['6-Jun']
     """
-    suspects = [v for v in writing.rows if (m := read_moment(v)) is not None and _SPREADSHEET.fullmatch(m.layout)]
+    suspects = [v for v, m in writing.moments.items() if _SPREADSHEET.fullmatch(m.layout)]
+    if not suspects:
+        return {}
     codes = [v for v in writing.rows if any(c.isdigit() for c in v) and v not in set(suspects)]
     hyphens = [v for v in codes if re.search(r"\d[-/]\d", v)]
-    if not suspects or writing.share(suspects) > MAJORITY / 2 or writing.share(codes) < MAJORITY or not hyphens:
+    if writing.share(suspects) > MAJORITY / 2 or writing.share(codes) < MAJORITY or not hyphens:
         return {}
     return {
         v: Unlike(0.9, f"{v!r} looks like a date that a spreadsheet made of a code of {writing.name!r}.")

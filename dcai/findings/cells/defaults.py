@@ -25,6 +25,7 @@ WITH_DIGITS = 0.9
 AGREED = 0.9  # of the rows with another value that comes again: then it settles the other column
 MOST_PEERS = 1_000
 FILLER_DIGITS = 4  # so many alike, or counted up or down, that nobody has them
+_NONZERO = frozenset("123456789")
 _COUNTED = ("01234567890", "09876543210")
 
 
@@ -59,16 +60,16 @@ def find_defaults(name: str, column: pd.Series[Any], others: Sequence[pd.Series[
     if len(distinct) < FEWEST_VALUES:
         return none
     rows = np.bincount(codes[codes >= 0], minlength=len(distinct))
-    texts = [str(v).strip() for v in distinct]
-    filled = np.array([bool(t) for t in texts], dtype=np.bool_)
+    filled = _mark_filled(distinct)
     rows = np.where(filled, rows, 0)
-    digits = np.array([any(c in "123456789" for c in t) for t in texts], dtype=np.bool_)
     order = np.argsort(-rows, kind="stable")
     top, second = int(order[0]), int(rows[order[1]])
     times, total = int(rows[top]), int(rows.sum())
-    if not digits[top] or digits[filled].mean() < WITH_DIGITS:
-        return none
     if times < max(FEWEST_ROWS, FACTOR * second) or times > MOST * total:
+        return none
+    texts = [str(v).strip() for v in distinct]
+    digits = np.array([not _NONZERO.isdisjoint(t) for t in texts], dtype=np.bool_)
+    if not digits[top] or digits[filled].mean() < WITH_DIGITS:
         return none
     found = np.flatnonzero(codes == top)
     reason = (
@@ -84,6 +85,13 @@ def find_defaults(name: str, column: pd.Series[Any], others: Sequence[pd.Series[
     some = found[np.unique(np.linspace(0, len(found) - 1, min(len(found), MOST_PEERS)).astype(np.intp))]
     reason += " Or it is right so often: nothing about the value itself tells."
     return make_findings([-1], 0.5, reason, column=name, peers=[[int(r) for r in some]])
+
+
+def _mark_filled(distinct: Any) -> npt.NDArray[np.bool_]:
+    """Mark the values that are no blank texts."""
+    if pd.api.types.is_numeric_dtype(distinct.dtype):
+        return np.ones(len(distinct), dtype=np.bool_)
+    return np.array([bool(str(v).strip()) for v in np.asarray(distinct, dtype=object)], dtype=np.bool_)
 
 
 def _find_contradictions(

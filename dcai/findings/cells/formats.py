@@ -285,7 +285,17 @@ def write_shape(text: str, level: int = 0) -> str:
         mark = " " if run.isspace() else "9" if run.isdigit() else "A" if run.isupper() else "a"
         return mark if mark == " " else f"{mark}{{{len(run)}}}"
 
-    shape = _RUN.sub(replace, text)
+    return forget_lengths(_RUN.sub(replace, text), level)
+
+
+def forget_lengths(shape: str, level: int) -> str:
+    """Write a shape of level 0 as one of a higher level.
+
+    Examples
+    --------
+    >>> forget_lengths("A{1}a{1}-9{3}", 1), forget_lengths("A{1}a{1}-9{3}", 3)
+    ('A{1}a{1}-9', 'a-9')
+    """
     if level >= 1:
         shape = re.sub(r"9\{\d+\}", "9", shape)
     if level >= 2:  # noqa: PLR2004 (the levels are listed above)

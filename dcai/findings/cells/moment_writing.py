@@ -43,7 +43,7 @@ def judge_moments(writing: Writing) -> dict[str, Unlike] | None:
     >>> {value: unlike.suggested for value, unlike in found.items()}
     {'Feb 3, 2001': '2001-02-03'}
     """
-    read = {v: m for v in writing.rows if (m := read_moment(v)) is not None}
+    read = dict(writing.moments)
     if writing.share(list(read)) < TYPED:
         return None
     cores = {v: _core(m) for v, m in read.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 from dcai.base.display import show_share
 from dcai.findings.cells.formats import Number, read_number, read_span, write_shape
@@ -39,12 +40,13 @@ def judge_numbers(writing: Writing) -> dict[str, Unlike] | None:
     for value, number in read.items():
         after[number.after] += writing.rows[value]
     usual = _find_units(after)
-    usual |= _find_convertible(after)
+    usual |= _find_convertible(after) | _find_currencies(writing, read)
     numbers = {v: n for v, n in read.items() if not n.after or n.after in usual}
     spans = {v: m for v in writing.rows if v not in numbers and (m := read_span(v)) is not None}
     if writing.share([*numbers, *spans]) < TYPED or not numbers or not _measures_one(after, usual):
         return None
     state = Numbers(writing, numbers)
+    state.before, state.mark = _choose_currency(state), _choose_mark(state)
     judge_units(state)
     _judge_currency(state)
     _judge_marks(state)
@@ -87,6 +89,13 @@ def _find_convertible(after: Counter[str]) -> set[str]:
     return {a for a in after if a != top and convert(a, top) is not None and not (coded and a in letters)}
 
 
+def _find_currencies(writing: Writing, read: dict[str, Number]) -> set[str]:
+    """Choose what follows few numbers, and is the currency that stands before most of them."""
+    ranked = writing.rank(lambda v: read[v].before, list(read))
+    usual = UNITS.get(ranked[0][0].casefold()) if ranked else None
+    return {n.after for n in read.values() if usual is not None and UNITS.get(n.after.strip().casefold()) == usual}
+
+
 def _measures_one(after: Counter[str], usual: set[str]) -> bool:
     """Say whether the numbers measure one thing: most have the same unit or none; else they are texts such as addresses."""
     kinds = Counter[str]()
@@ -97,12 +106,24 @@ def _measures_one(after: Counter[str], usual: set[str]) -> bool:
     return len(kinds) <= MOST_UNITS and bare + max(kinds.values(), default=0) >= TYPED * sum(after.values())
 
 
+def _choose_currency(state: Numbers) -> str:
+    """Choose what stands before most numbers, empty where nothing does."""
+    before, rows = state.writing.rank(lambda v: state.read[v].before, list(state.read))[0]
+    return before if rows > MAJORITY * state.writing.share(list(state.read)) * state.writing.total else ""
+
+
+def _choose_mark(state: Numbers) -> str:
+    """Choose the mark of thousands that most long numbers have, empty where they have none."""
+    long = [v for v, n in state.read.items() if n.is_long and not (state.commas and state.is_ambiguous(v))]
+    mark, rows = next(iter(state.writing.rank(lambda v: state.read[v].mark, long)), ("", 0))
+    return mark if rows > MAJORITY * state.writing.share(long) * state.writing.total else ""
+
+
 def _judge_currency(state: Numbers) -> None:
     values = list(state.read)
     ranked = state.writing.rank(lambda v: state.read[v].before, values)
     total = sum(rows for _, rows in ranked)
     shares = {before: rows / total for before, rows in ranked}
-    state.before = ranked[0][0] if ranked[0][1] > MAJORITY * total else ""
     if len(ranked) == 1 or ranked[0][1] <= MAJORITY * total:
         return
     for value in values:
@@ -133,7 +154,6 @@ def _judge_marks(state: Numbers) -> None:
     plain, marked = [v for v, n in long.items() if not n.mark], [v for v, n in long.items() if n.mark]
     share = sum(rows[v] for v in plain) / (sum(rows[v] for v in long) or 1)
     if marked and plain and share < MAJORITY:
-        state.mark = state.read[marked[0]].mark
         for value in plain:
             reason = f"{show_share(1 - share)} of the long numbers of {state.writing.name!r} have marks of thousands, and {value!r} has none."
             state.add(value, doubt_of(share), reason, state.rewrite(value) if state.mark == "," else None, 0.9)
@@ -143,9 +163,10 @@ def _judge_marks(state: Numbers) -> None:
             state.add(value, doubt_of(1 - share), reason, state.rewrite(value), CONFIDENT if share > MAJORITY else 0.9)
     short = [v for v, n in state.read.items() if not n.is_long and not n.mark and "." not in n.plain]
     if marked and not plain and not state.commas and state.writing.share(short) >= FEW_SHORT:
+        bare = replace(state, mark="")
         for value in marked:
             reason = f"The mark of thousands keeps {value!r} from being read as a number; the short numbers of {state.writing.name!r} are."
-            state.add(value, _BROKEN, reason, state.rewrite(value), _BROKEN_SURE)
+            state.add(value, _BROKEN, reason, bare.rewrite(value), _BROKEN_SURE)
     if comma and few:
         part = sum(rows[v] for v in comma) / sum(rows[v] for v in [*comma, *point])
         for value in comma:

@@ -71,8 +71,10 @@ def find_disorder(frame: pd.DataFrame, columns: Mapping[str, Floats], *, dates: 
     [[7, 'from', 0.5], [7, 'to', 0.55]]
     """
     found = []
-    for one, other in permutations(list(columns)[:MOST_COLUMNS], 2):
-        if not (dates or are_paired(one, other) or _are_alike(columns[one], columns[other])):
+    names = list(columns)[:MOST_COLUMNS]
+    lies = {} if dates else {name: _place(columns[name]) for name in names}
+    for one, other in permutations(names, 2):
+        if not (dates or are_paired(one, other) or _are_alike(lies[one], lies[other])):
             continue
         rows, share = _break_order(columns[one], columns[other])
         if len(rows):
@@ -93,11 +95,16 @@ def are_paired(one: str, other: str) -> bool:
     return any(frozenset((a, b)) in _PAIRED for a in left for b in right) and len(left) == len(right) == 1
 
 
-def _are_alike(one: Floats, other: Floats) -> bool:
-    """Say whether two columns hold numbers of nearly the same distribution."""
-    if np.isnan(one).all() or np.isnan(other).all():
+def _place(values: Floats) -> Floats | None:
+    """Say where the numbers of a column lie, by five of their quantiles; None where it has none."""
+    known = values[~np.isnan(values)]
+    return np.percentile(known, [10, 25, 50, 75, 90]) if len(known) else None
+
+
+def _are_alike(a: Floats | None, b: Floats | None) -> bool:
+    """Say whether two columns hold numbers of nearly the same distribution, by their quantiles."""
+    if a is None or b is None:
         return False
-    a, b = (np.nanpercentile(v, [10, 25, 50, 75, 90]) for v in (one, other))
     spread = max(a[4] - a[0], b[4] - b[0])
     return bool(spread > 0 and np.max(np.abs(a - b)) < ALIKE * spread)
 

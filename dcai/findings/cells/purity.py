@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dcai.findings.cells.ballots import Floats, Groups
+from dcai.findings.cells.partitions import Floats, Groups
 
 ROUNDS = 40
 SETTLED = 1e-4
@@ -13,6 +13,7 @@ MIXED_GAP = 0.2  # mixed groups lose at least this many more of their cells
 MOST_FRESH = 4  # further values beyond these say no more
 MOST_REPEATS = 2.0  # nor do further repeats in a group of so many rows
 FEW_SOURCES = 30.0
+SELDOM = 0.2  # where errors of one group are oftener equal, their being equal is all that tells them from values
 SAME = 0.6  # how often two values are equal that lose the vote in a group of several values
 WORST_ERROR = 0.65  # beyond it, what most rows of a group say is no value of the group
 
@@ -61,7 +62,11 @@ def weigh_pure(size: Floats, lost: Floats, kinds: Floats, law: tuple[float, floa
     several = betaln(lost + a, size - lost + b) - betaln(a, b)
     # Sources copy each other's errors: in a group of few sources repeats say little, in a large one much.
     told = MOST_REPEATS + np.log(np.maximum(size / FEW_SOURCES, 1.0))
-    again = np.clip(lost - (kinds - 1), 0, told)
+    again = lost - (kinds - 1)
+    if repeat < SELDOM:
+        # The more cells lose, the more of them meet by accident: as birthdays do in a year of one over `repeat` days.
+        again = again - np.maximum(lost + np.expm1(lost * np.log1p(-repeat)) / repeat, 0)
+    again = np.clip(again, 0, told)
     fresh = np.clip(kinds - 2, 0, MOST_FRESH)
     several += again * np.log(SAME / repeat) + fresh * np.log((1 - SAME) / (1 - repeat)) if repeat < SAME else 0.0
     return np.asarray(1 / (1 + np.exp(np.clip(several - one, -60, 60)) * (1 - pure) / pure))

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dcai.base.fingerprints import canonical, distinct_cells
+from dcai.base.fingerprints import distinct_meanings
 from dcai.base.table import Table
-from dcai.findings.cells.ballots import Codes, combine
 from dcai.findings.cells.breaches import Breaches, find_breaches
 from dcai.findings.cells.dependencies import mine_dependencies
+from dcai.findings.cells.partitions import Codes, combine
 
 MOST_PEERS = 20
 MOST_COLUMNS = 200
 LEAST_DOUBT = 0.6
+OPEN_DOUBT = 0.45  # of two cells that contradict each other, where nothing tells which one is wrong
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Relations:
         The columns that were looked at.
     codes : array of int, shape (n, m)
         Their cells by number, equal for cells that are written differently but mean one value; -1 for empty ones.
-    cells : tuple of lists
+    cells : tuple of sequences
         For each column, the commonest cell of each number.
     breaches : Breaches
         The cells that break dependencies.
@@ -41,7 +41,7 @@ class Relations:
 
     names: tuple[str, ...]
     codes: Codes
-    cells: tuple[list[Any], ...]
+    cells: tuple[Sequence[Any], ...]
     breaches: Breaches
     left_out: tuple[str, ...] = ()
 
@@ -49,7 +49,7 @@ class Relations:
         """Return the places of the breaches worth a finding: of empty cells, or of all others."""
         found = self.breaches
         is_empty = self.codes[found.row, found.column] < 0 if len(found.row) else np.empty(0, dtype=bool)
-        return np.flatnonzero((is_empty == empty) & (found.doubt >= LEAST_DOUBT))
+        return np.flatnonzero((is_empty == empty) & (found.doubt >= np.where(found.tied, OPEN_DOUBT, LEAST_DOUBT)))
 
     def suggest(self, places: Sequence[int] | npt.NDArray[np.intp]) -> list[Any]:
         """Return the cell that the groups of each of these breaches vote for, None where there is none."""
@@ -93,25 +93,37 @@ def relate_columns(table: Table) -> Relations:
     numbered = [_number_cells(table.frame[name]) for name in names]
     codes = np.column_stack([c for c, _ in numbered]) if names else np.empty((len(table), 0), dtype=np.int64)
     cells = tuple(c for _, c in numbered)
-    texts = [[str(v) for v in its] for its in cells]
-    breaches = find_breaches(codes, mine_dependencies(codes), texts)
+    dependencies = mine_dependencies(codes)
+    texts = [[str(v) for v in its] for its in cells] if dependencies else None
+    breaches = find_breaches(codes, dependencies, texts)
     return Relations(tuple(names), codes, cells, breaches, tuple(left_out))
 
 
-def _number_cells(column: Any) -> tuple[Codes, list[Any]]:
+class _Numbers(Sequence[Any]):
+    """Numbers that are Python's own when they are asked for: as a list they would take five times the memory."""
+
+    def __init__(self, values: npt.NDArray[Any]) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.values[place].item()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values.tolist())
+
+
+def _number_cells(column: Any) -> tuple[Codes, Sequence[Any]]:
     """Number the cells of a column by what they mean; blank texts are empty. Return the commonest writing of each."""
-    written, distinct = distinct_cells(column)
+    written, distinct, meanings = distinct_meanings(column)
     rows = np.bincount(written[written >= 0], minlength=len(distinct))
-    number: dict[str, int] = {}
-    of_written = np.full(len(distinct) + 1, -1, dtype=np.int64)
-    faces: list[Counter[int]] = []
-    for i, cell in enumerate(distinct):
-        text = canonical(cell)
-        if text is None or not text.strip():
-            continue
-        place = number.setdefault(text, len(faces))
-        if place == len(faces):
-            faces.append(Counter())
-        faces[place][i] += int(rows[i])
-        of_written[i] = place
-    return of_written[written], [distinct[max(f, key=lambda i: (f[i], -i))] for f in faces]
+    filled = np.flatnonzero(meanings >= 0)
+    # Of each meaning the commonest cell comes first, of equals the first.
+    order = filled[np.lexsort((filled, -rows[filled], meanings[filled]))]
+    faces = order[np.flatnonzero(np.diff(meanings[order], prepend=-1))]
+    codes = np.append(meanings, -1)[written].astype(np.int64)
+    if isinstance(distinct, np.ndarray):
+        return codes, _Numbers(distinct[faces])
+    return codes, [distinct[i] for i in faces.tolist()]

@@ -155,7 +155,7 @@ def find_word_slips(counts: Mapping[str, int], damage: Damage | None = None) -> 
     if slips and _is_prose(counts):
         slips = {w: s for w, s in slips.items() if not _is_word(w, s.near, words)}
     found = []
-    for value in counts:
+    for value in counts if slips else ():
         parts = _WORD.findall(value)
         its = [slips[p] for p in parts if p in slips]
         if its and len(parts) <= MOST_WORDS and (len(parts) > 1 or any(map(str.isdigit, value))):

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from dcai.findings.cells.keyers import find_alike, find_swapped
+
 _SPACE = re.compile(r"\s+")
 _SEPARATORS = re.compile(r"[^\w+#%$€£&<>=*/.,]+|_|(?<!\d)[.,*/]|[.,*/](?!\d)")
 _NUMBER = re.compile(r"[\s$€£]*+[+-]?+[.,:/\s-]*+\d[\d.,:/\s%-]*+\Z")  # takes each character once
@@ -26,6 +28,8 @@ CANDIDATES = 6  # nearest frequent values that are compared letter by letter
 MOST_FREQUENT = 3000
 CONTROLS = 1000
 LEAST_DOUBT = 0.45
+FAR = 0.45  # of the letters may differ where the key is the same
+ALIKE = 0.7  # the doubt of a value that shares no more than a key with a frequent one
 LONG_WORD = 8
 _BATCH = 20_000
 _LETTER_TRIPLES = 26**3
@@ -175,25 +179,49 @@ def _find_by_distance(counts: Mapping[str, int]) -> list[Spelling]:
         return []
     rare = sorted(v for v, n in counts.items() if 4 <= len(v) <= 200 and n * CLEAR_FACTOR <= counts[frequent[0]])  # noqa: PLR2004
     rare = _keep_near(rare, frequent)
-    if not rare:
-        return []
-    pieces = Counter(p for v in counts for p in _trigrams(v))
     words: Counter[str] = Counter()
     for value, rows in counts.items():
         for word in set(fold(value).split()):
             words[word] += rows
+    near = {}
+    for value, others in _pair(rare, frequent):
+        close = [o for o in others if o != value and counts[o] >= CLEAR_FACTOR * counts[value]]
+        its = {o: edits for o in close if (edits := _is_near(value, o, words)) is not None}
+        if its:
+            near[value] = its
+    near |= find_swapped(counts, frequent, CLEAR_FACTOR)
+    # All slips of one value count once: letters that follow each other in slips of several values make a word.
+    pieces = Counter(p for v in counts if v not in near for p in _trigrams(v))
+    slips: dict[str, set[str]] = {}
+    for value, its in near.items():
+        slips.setdefault(min(its, key=lambda o: (its[o], o)), set()).update(_trigrams(value))
+    pieces.update(p for its in slips.values() for p in its)
     by_chance = 1 + sum(pieces.values()) / _LETTER_TRIPLES
     found = []
-    for value, near in _pair(rare, frequent):
-        close = [o for o in near if o != value and counts[o] >= CLEAR_FACTOR * counts[value]]
-        judged = [
-            j for j in (_judge_distance(value, o, counts, words, pieces, by_chance) for o in close) if j is not None
-        ]
-        if judged:
-            best = max(judged, key=lambda j: (j.doubt, j.near))
-            alone = counts[best.near] / sum(counts[j.near] for j in judged)
-            found.append(replace(best, confidence=best.confidence * alone))
+    for value, its in near.items():
+        judged = [_judge_distance(value, o, edits, counts, pieces, by_chance) for o, edits in its.items()]
+        best = max(judged, key=lambda j: (j.doubt, j.near))
+        alone = counts[best.near] / sum(counts[j.near] for j in judged)
+        found.append(replace(best, confidence=best.confidence * alone))
+    found += _find_alike([v for v in rare if v not in near], frequent, counts)
     return _discount_chance(found, rare, frequent, counts, frozenset(s.value for s in found))
+
+
+def _find_alike(rare: Sequence[str], frequent: Sequence[str], counts: Mapping[str, int]) -> list[Spelling]:
+    """Find rare values that share a key with a frequent one, though they differ in more letters than a slip would."""
+    found = []
+    for value, near, how in find_alike(rare, frequent, counts, CLEAR_FACTOR):
+        if not _differs_in_digits(value, near) and _is_far_slip(value, near):
+            ratio = counts[near] / counts[value]
+            found.append(Spelling(value, near, how, ALIKE * (1 - 1 / ratio), 0.9 * ratio / (ratio + 1)))
+    return found
+
+
+def _is_far_slip(value: str, near: str) -> bool:
+    """Say whether each word shares most letters with its counterpart; where words were split or joined, the whole does."""
+    mine, its = fold(value).split(), fold(near).split()
+    pairs = zip(mine, its, strict=True) if len(mine) == len(its) else [("".join(mine), "".join(its))]
+    return all(distance(a, b, size) <= size for a, b in pairs for size in [int(FAR * max(len(a), len(b)))])
 
 
 def _discount_chance(
@@ -279,15 +307,12 @@ def _bigrams(text: str) -> set[str]:
 def _judge_distance(
     value: str,
     other: str,
+    edits: int,
     counts: Mapping[str, int],
-    words: Mapping[str, int],
     pieces: Mapping[str, int],
     by_chance: float,
-) -> Spelling | None:
-    """Judge whether a rare value is a slip of a frequent one; None where it is more likely a value of its own."""
-    edits = _is_near(value, other, words)
-    if edits is None:
-        return None
+) -> Spelling:
+    """Judge how likely a rare value that differs by so many letters is a slip of a frequent one."""
     new = _trigrams(value) - _trigrams(other)
     # Letters that follow each other in other values, too, speak for a word of its own.
     usual = sum(pieces[p] > by_chance for p in new) / len(new) if new else 0.0

@@ -211,7 +211,8 @@ def _is_plural(number: Number, unit: str) -> bool:
 def _judge_no_usual_unit(state: Numbers, shares: dict[str, float]) -> None:
     """Find numbers whose unit is written in several ways, none of them that of most rows: which is right, nothing tells.
 
-    All are named, for no program reads any of them as a number; those in the commonest spelling get no suggestion.
+    A way of writing is doubted by the share of rows that do not have it, as everywhere. So the commonest is doubted,
+    too, where less than half of the rows have it, and gets no suggestion.
     """
     state.unit = max((after for after in shares if after), key=lambda a: (shares[a], a))
     part = show_share(shares[state.unit])
@@ -219,9 +220,9 @@ def _judge_no_usual_unit(state: Numbers, shares: dict[str, float]) -> None:
         ways = f"{state.writing.name!r} writes its unit in {len(shares)} ways: "
         if number.after == state.unit or _is_plural(number, state.unit):
             reason = f"{ways}that of {value!r} is the commonest, in {part} of the rows, and not usual."
-            state.add(value, 0.5, reason, None, 0.0)
+            state.add(value, doubt_of(shares[state.unit]), reason, None, 0.0)
         else:
             reason = f"{ways}{value!r} is not written as the commonest, {state.unit.strip()!r} in {part} of the rows."
             # A word after the unit may mean something.
             sure = 0.8 if len(number.after.split()) == 1 else _UNSURE
-            state.add(value, _UNSURE, reason, state.rewrite(value), sure)
+            state.add(value, doubt_of(shares[number.after]), reason, state.rewrite(value), sure)

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dcai.findings.cells.ballots import Codes, Floats, Groups
 from dcai.findings.cells.dependencies import MOST_ERRORS, Dependency
 from dcai.findings.cells.likeness import weigh_likeness
+from dcai.findings.cells.partitions import Codes, Floats, Groups
 from dcai.findings.cells.purity import weigh_pure
 
 PLURAL = 0.9  # less than half of a group is never a safe word
 FAINT = 0.02  # likeness cannot make a case of less
+ESTABLISHED = 5  # rows that make a value one of its own, unless it is
+RARER = 5  # so many times rarer than the other one
 LONGEST_ODDS = 6.0  # nats that a single vote can add
 
 
@@ -89,7 +91,12 @@ def see_slips(votes: Votes, right: Codes, values: Sequence[str]) -> Votes:
     if not len(rows):
         return votes
     pairs, place = np.unique(np.column_stack([right[rows], votes.code[rows]]), axis=0, return_inverse=True)
-    weight = weigh_likeness(values, pairs)[place.ravel()]
+    counts = np.bincount(right[right >= 0], minlength=len(values))
+    # A value that other rows have as often is one of its own, however much it is written like another.
+    own = counts[pairs[:, 0]]
+    known = (own >= ESTABLISHED) & (own * RARER > counts[pairs[:, 1]])
+    alike = weigh_likeness(values, pairs)
+    weight = np.where(known, np.minimum(alike, 1.0), alike)[place.ravel()]
     broken, slip = votes.broken.copy(), votes.slip.copy()
     slip[rows] = weight
     odds = broken[rows] / np.maximum(1 - broken[rows], 1e-9) * weight

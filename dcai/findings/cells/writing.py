@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dcai.base.display import show_share
-from dcai.findings.cells.formats import most_common
+from dcai.findings.cells.formats import Moment, most_common
+from dcai.findings.cells.shapes import read_moments, write_shapes
 
 TYPED = 0.6  # of the rows: then the column is of this type
 FEWEST_ROWS = 20
@@ -42,6 +43,21 @@ class Writing:
     def total(self) -> int:
         """The rows of all texts."""
         return sum(self.rows.values())
+
+    @cached_property
+    def shapes(self) -> Mapping[str, str]:
+        """The shape of every text, with all lengths."""
+        return dict(zip(self.rows, write_shapes(list(self.rows)), strict=True))
+
+    @cached_property
+    def shape_rows(self) -> Mapping[str, int]:
+        """The rows of each shape."""
+        return dict(self.rank(self.shapes.__getitem__, list(self.rows)))
+
+    @cached_property
+    def moments(self) -> Mapping[str, Moment]:
+        """The texts that are dates or times, read."""
+        return read_moments(list(self.rows))
 
     def share(self, values: Sequence[str]) -> float:
         """Return the share of the rows that hold one of these values."""

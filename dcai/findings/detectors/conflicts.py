@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dcai.findings.detectors.near_duplicates import choose_pairs
 from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import Detector, join_findings, make_findings
+from dcai.findings.tables.twins import choose_pairs
 from dcai.findings.wording import count
 
 TELLING_SHARE = 0.5  # equal rows say something only where most rows are unlike all others

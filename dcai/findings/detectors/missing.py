@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dcai.base.fingerprints import distinct_cells
+from dcai.findings.cells.breach_findings import find_expected
 from dcai.findings.cells.defaults import find_defaults
-from dcai.findings.detectors.dependencies import find_expected
+from dcai.findings.cells.placeholders import (
+    CLEAR,
+    COMPLETE_SHARE,
+    FEWEST_ROWS,
+    SENTINELS,
+    VAGUE,
+    ZERO_DATES,
+    judge_plain,
+    judge_sentinel,
+    stands_apart,
+)
+from dcai.findings.cells.texts import mark_texts
 from dcai.findings.evidence import Evidence
 from dcai.findings.labels.unlabelled import find_unlabelled
 from dcai.findings.shape import NOTE, Detector, join_findings, make_findings
 from dcai.findings.wording import count, name_some, say_left_out
 
-# Words that people write for "nothing" whatever the column; then those that may also be a value of its own.
-_SIGNS = "? ?? ??? - -- --- . .. ... _ * \N{EN DASH} \N{EM DASH} #value! #ref! #div/0!"
-_WORDS = "n/a,n.a.,n.a,#n/a,#na,<na>,nan,-nan,null,(null),nil,(blank),[blank],missing,tbd,tba,undefined"
-_PHRASES = "not available,not applicable,not known,not provided,not specified,no data,no value,no answer"
-CLEAR = frozenset([*_SIGNS.split(), *_WORDS.split(","), *_PHRASES.split(",")])
-VAGUE = frozenset(["na", "none", "unknown", "unk", "unspecified", "x", "xx", "xxx", "void", "dummy"])
-SENTINELS = (
-    -1.0,
-    -9.0,
-    -99.0,
-    -999.0,
-    -9999.0,
-    -99999.0,
-    99.0,
-    999.0,
-    9999.0,
-    99999.0,
-    999999.0,
-    9999999.0,
-    -32768.0,
-    1e20,
-)
-ZERO_DATES = (
-    "1900-01-01",
-    "1899-12-30",
-    "1970-01-01",
-    "1601-01-01",
-    "0001-01-01",
-    "9999-12-31",
-    "1753-01-01",
-    "2099-12-31",
-)
-COMPLETE_SHARE = 0.995  # a column with at least this share of values expects one in every row
-FEWEST_ROWS = 20
 _NUMERIC_SHARE = 0.8
+_TRIED_SHARE = 0.25  # of the rows: more than may be no numbers
 _ALONE_SHARE = 0.5
 _WAY_OF_SAYING = 0.1
 CODE = 3  # letters at most
@@ -62,7 +43,7 @@ def find(evidence: Evidence) -> pd.DataFrame:
     table, found, left = evidence.table, [], {}
     notes: list[str] = []
     others = [table.frame[n] for n in table.frame.columns if n not in (*table.key, *table.hidden)]
-    expected = find_expected(evidence)
+    expected = find_expected(evidence.relations, table)
     named = {name: set(rows["row"]) for name, rows in expected.groupby("column")}
     for name in table.frame.columns:
         if name in (*table.key, *table.hidden) or table.kinds[name] == "empty":
@@ -99,11 +80,7 @@ def find(evidence: Evidence) -> pd.DataFrame:
 
 
 def _is_empty(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    blank = (
-        column.map(lambda v: isinstance(v, str) and not v.strip()).to_numpy(dtype=bool)
-        if _holds_text(column)
-        else False
-    )
+    blank = mark_texts(column, lambda v: not v.strip()) if _holds_text(column) else False
     return np.asarray(column.isna().to_numpy(dtype=bool) | blank)
 
 
@@ -119,25 +96,23 @@ def _find_plain(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dty
     return make_findings(rows, *judge_plain(name, float(share)), column=name, given=list(column.iloc[rows]))
 
 
-def judge_plain(name: str, share: float) -> tuple[float, str]:
-    """Doubt an empty cell of a column of which such a share, almost all, has values; also say why."""
-    reason = f"It is empty, but {name!r} has a value in {100 * share:.1f} % of the rows."
-    return 0.45 + 0.2 * (share - COMPLETE_SHARE) / (1 - COMPLETE_SHARE), reason
-
-
 def _find_words(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dtype[np.bool_]]) -> pd.DataFrame:
     """Find words for "nothing"; a vague one counts where it stands among numbers or dates."""
-    texts = column[~empty].astype(str)
-    words = texts.str.strip().str.casefold()
-    counts = words.value_counts()
-    stand_ins = [w for w in counts.index if w in CLEAR or w in VAGUE]
-    others = [w for w in counts.index if w not in CLEAR and w not in VAGUE]
-    if not stand_ins or sum(counts[o] for o in others) <= (1 - _ALONE_SHARE) * counts.max():
+    codes, distinct = distinct_cells(column)
+    texts = [str(v).strip() for v in distinct]
+    words = [text.casefold() for text in texts]
+    counts: dict[str, int] = {}
+    for word, times in zip(words, np.bincount(codes[codes >= 0], minlength=len(words)).tolist(), strict=True):
+        if word:
+            counts[word] = counts.get(word, 0) + times
+    stand_ins = [w for w in counts if w in CLEAR or w in VAGUE]
+    others = [w for w in counts if w not in CLEAR and w not in VAGUE]
+    if not stand_ins or sum(counts[o] for o in others) <= (1 - _ALONE_SHARE) * max(counts.values()):
         return make_findings([], [], [])  # with hardly any other value, the word is the value
     numeric = float(np.mean([any(c.isdigit() for c in o) and not o.isalpha() for o in others])) if others else 0.0
     # Where nothing is plainly empty, the word is how this column says it; else it may stand in a value's place.
     said = sum(counts[w] for w in stand_ins if w in CLEAR)
-    sure = 0.95 if not empty.any() and said >= _WAY_OF_SAYING * len(texts) else 0.9
+    sure = 0.95 if not empty.any() and said >= _WAY_OF_SAYING * sum(counts.values()) else 0.9
     found = []
     for word in stand_ins:
         apart = word in VAGUE and numeric < _NUMERIC_SHARE
@@ -145,12 +120,9 @@ def _find_words(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dty
             continue
         if len(word) == 1 and word.isalpha() and max(map(len, others)) <= 2:  # noqa: PLR2004 (among short codes, a code)
             continue
-        same = (~empty) & column.astype(str).str.strip().str.casefold().eq(word).to_numpy(dtype=bool)
-        if word.isalpha() and numeric < _NUMERIC_SHARE and not apart:
-            same &= ~column.astype(str).str.strip().eq(word.capitalize()).to_numpy(
-                dtype=bool
-            )  # Nan and Nil are names, too
-        rows = np.flatnonzero(same)
+        named = word.isalpha() and numeric < _NUMERIC_SHARE and not apart  # Nan and Nil are names, too
+        same = [w == word and not (named and t == word.capitalize()) for w, t in zip(words, texts, strict=True)]
+        rows = np.flatnonzero(np.array([*same, False], dtype=np.bool_)[codes])
         if not len(rows):
             continue
         doubt = 0.95 if word in CLEAR and sum(map(str.isalpha, word)) > 1 else 0.85 if word in CLEAR else 0.75
@@ -175,7 +147,7 @@ def _find_words(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dty
     return join_findings(found)
 
 
-def _is_unlike_others(word: str, counts: pd.Series[int], others: list[str]) -> bool:
+def _is_unlike_others(word: str, counts: Mapping[str, int], others: list[str]) -> bool:
     """Say whether a word that may be a value is far rarer than all categories, or far more frequent than all texts."""
     if len(others) < 2 or (len(word) <= CODE and np.mean([len(o) <= CODE for o in others]) > MOST_SHORT):  # noqa: PLR2004 (nothing to compare)
         return False  # a code among codes
@@ -185,17 +157,23 @@ def _is_unlike_others(word: str, counts: pd.Series[int], others: list[str]) -> b
     return bool(rare or often)
 
 
-def _tell_usual(counts: pd.Series[int], others: list[str]) -> int:
+def _tell_usual(counts: Mapping[str, int], others: list[str]) -> int:
     """Return how many rows the other values have, in the middle."""
     return int(np.median([counts[o] for o in others]))
 
 
 def _read_texts(column: pd.Series[Any], empty: np.ndarray[Any, np.dtype[np.bool_]]) -> pd.Series[Any]:
     """Read a column of texts as numbers where most are; codes with zeros before them are none."""
+    none = pd.Series(np.nan, index=column.index)
+    few = int(_TRIED_SHARE * len(column))
+    first = column.iloc[:few].astype(object).mask(empty[:few], 0)
+    spare = (1 - _NUMERIC_SHARE) * (~empty).sum() + 1  # rounding must not stop what the count below lets pass
+    if pd.to_numeric(first, errors="coerce").isna().sum() > spare:
+        return none  # the first rows rule it out
     numbers = pd.to_numeric(column.where(~empty).astype(object), errors="coerce")
     texts = column[~empty].astype(str)
     if numbers.notna().sum() < _NUMERIC_SHARE * len(texts) or texts.str.match(r"0\d").mean() > 1 - COMPLETE_SHARE:
-        return numbers.mask(numbers.notna())
+        return none
     return numbers
 
 
@@ -218,24 +196,6 @@ def _find_sentinels(name: str, numbers: pd.Series[Any], column: pd.Series[Any]) 
         doubt, reason = judge_sentinel(name, sentinel, ends, times)
         found.append(make_findings(rows, doubt, reason, column=name, given=list(column.iloc[rows])))
     return join_findings(found)
-
-
-def judge_sentinel(name: str, sentinel: float, ends: tuple[float, float], times: int) -> tuple[float, str]:
-    """Doubt a number that stands apart from all others of its column, which end there; also say why."""
-    return 0.85 if times > 1 else 0.65, (
-        f"{sentinel:g} stands apart from all other values of {name!r} ({ends[0]:g} to {ends[1]:g}) "
-        f"and occurs {'once' if times == 1 else f'{times:,} times'}: it seems to stand for an empty cell."
-    )
-
-
-def stands_apart(sentinel: float, ends: tuple[float, float], count: int) -> bool:
-    """Say whether a number that occurs so often lies apart from all others, which end there."""
-    low, high = ends
-    if sentinel < 0:
-        # -1 below a column of distances is one; -1 below one that starts at -0.9 is a value.
-        return low >= 0 and (low > 0 or count > 1 or abs(sentinel) > high)
-    spread = max(high - low, 1e-9)
-    return sentinel > high + spread if count == 1 else sentinel > high + 0.5 * spread
 
 
 def _find_zero_dates(name: str, column: pd.Series[Any]) -> pd.DataFrame:

@@ -6,17 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dcai.base.display import show_share
 from dcai.base.errors import shorten
 from dcai.base.fingerprints import plain
-from dcai.findings.evidence import Evidence, Unmet
+from dcai.findings.evidence import Evidence
 from dcai.findings.shape import Detector, make_findings
+from dcai.findings.tables.twins import choose_pairs
 from dcai.findings.wording import count, name_some
 
 MOST_PEERS = 20
-MOST_SHARE = 0.25  # where more rows than this nearly equal another one, that is how the table is made
-FEWEST_ROWS = 10
-FIRM = 0.75
 LONGEST = 40
 BEFORE = 15  # letters shown before the first difference of long texts
 
@@ -26,22 +23,6 @@ def find(evidence: Evidence) -> pd.DataFrame:
     places = choose_pairs(evidence)
     found = evidence.resemblance
     return _report(evidence, found.pairs[places], found.belief[places], [found.differ[p] for p in places])
-
-
-def choose_pairs(evidence: Evidence) -> npt.NDArray[np.intp]:
-    """Return the places of the firm pairs in `Evidence.resemblance`, without those that are equal in all features."""
-    if len(evidence.table) < FEWEST_ROWS:
-        raise Unmet(f"fewer than {FEWEST_ROWS} rows: too few to tell what rows share by chance")
-    if not evidence.relations.names:
-        raise Unmet("there is no column to compare besides label and key")
-    found, copies = evidence.resemblance, evidence.copies
-    firm = np.flatnonzero((found.belief >= FIRM) & (copies[found.pairs[:, 0]] != copies[found.pairs[:, 1]]))
-    share = max(len(np.unique(copies[found.pairs[firm]])) / len(np.unique(copies)), found.usual)
-    if share > MOST_SHARE:
-        raise Unmet(
-            f"{show_share(share)} of the rows share much with another one: several rows about one thing are usual here"
-        )
-    return firm
 
 
 def _report(

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dcai.findings.cells.character_writing import find_spills, judge_characters
 from dcai.findings.cells.code_writing import judge_codes, judge_links, judge_mangled, judge_punctuation
 from dcai.findings.cells.moment_writing import judge_moments
 from dcai.findings.cells.number_writing import has_marks, judge_numbers
-from dcai.findings.cells.strays import find_spills, judge_strays
+from dcai.findings.cells.placeholders import is_stand_in
+from dcai.findings.cells.texts import number_texts
 from dcai.findings.cells.writing import FEWEST_ROWS, Unlike, Writing
-from dcai.findings.detectors.missing import CLEAR, VAGUE
 from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import Detector, join_findings, make_findings
 from dcai.findings.wording import count, name_some, say_left_out
@@ -74,27 +75,19 @@ def judge_writing(writing: Writing) -> tuple[str, dict[str, Unlike]]:
             if kind == "numbers" and has_marks(writing):
                 kind = "numbers with marks of thousands, which most programs read as texts"  # noqa: PLW2901 (what is said)
             mangled = {} if kind == "dates and times" else judge_mangled(writing)
-            return kind, judge_strays(writing) | found | mangled
-    return "free texts", judge_strays(writing) | judge_mangled(writing)
+            return kind, judge_characters(writing) | found | mangled
+    return "free texts", judge_characters(writing) | judge_mangled(writing)
 
 
 def _read_column(name: str, column: pd.Series[Any]) -> tuple[Writing, np.ndarray[Any, np.dtype[np.intp]], list[str]]:
     """Factorise a column; what stands for an empty cell is left to others."""
-    texts = column.map(lambda v: v if isinstance(v, str) else None)
-    codes, distinct = pd.factorize(texts.astype(object))
-    values = [str(v) for v in distinct]
+    codes, values = number_texts(column)
     rows = np.bincount(codes[codes >= 0], minlength=len(values))
     words = {v: int(n) for v, n in zip(values, rows, strict=True) if not is_stand_in(v)}
     if sum(words.values()) < FEWEST_ROWS:
         raise Unmet(f"fewer than {FEWEST_ROWS} texts")
     # In the order of their texts, so that nothing depends on the order of the rows.
     return Writing(name, dict(sorted(words.items()))), codes, values
-
-
-def is_stand_in(text: str) -> bool:
-    """Say whether a text is empty or stands for an empty cell."""
-    word = text.strip().casefold()
-    return not word or word in CLEAR or word in VAGUE
 
 
 def _to_findings(

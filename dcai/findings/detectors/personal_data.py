@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from dcai.findings.cache import CACHE, make_key
 from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import Detector, make_findings
-from dcai.findings.tables.identifiers import IDENTIFIERS, Identifier
+from dcai.findings.tables.given_names import count_given_names
+from dcai.findings.tables.identifiers import IDENTIFIERS, Identifier, mask
 from dcai.findings.wording import count, name_some, say_left_out
 
 FILLED_SHARE = 0.8  # what has only a shape, or a check that one in some passes, must fill this much of a column
@@ -23,9 +26,7 @@ MOST_DISTINCT = 200_000  # values looked at in each column
 LONGEST = 20_000  # characters looked at in each value
 MOST_PEERS = 1_000
 SURE, HINT = 0.9, 0.5
-_SHOWN = 30
 _LONGEST_HINT = 100
-_FIRST = 1
 _LOOKED_FOR = (
     "e-mail and IP addresses, telephone numbers, IBANs, payment cards and personal numbers of DE, ES, FR, IT, NL, PL, BR and US; "
     "by column name and shape only, for names of people, postal addresses and dates of birth"
@@ -59,7 +60,9 @@ HINTS = (
         "names of people",
         _words(
             "(?:first|last|given|family|full|middle|maiden|sur|fore|f|l) ?name",
-            "surname|vorname|nachname|prenom|apellidos?",
+            "surname|vorname|nachname|familienname|rufname|geburtsname|pr[e\u00e9]noms?|nom de famille|apellidos?|primer nombre",
+            "cognome|sobrenome|voornaam|achternaam|imi[e\u0119]|nazwisko|f[o\u00f6]rnamn|efternamn|fornavn|etternavn|efternavn",
+            "etunimi|sukunimi|jm[e\u00e9]no|p[r\u0159][i\u00ed]jmen[i\u00ed]|imya|familiya",
             "(?:patient|customer|employee|person|contact|client|student|user|member|owner|holder|guest) ?(?:full )?name",
         ),
         re.compile(_PERSON),
@@ -86,6 +89,14 @@ HINTS = (
     ),
     Hint("passport numbers", _words("passport ?(?:number|no)?"), re.compile(r"[A-Z0-9]{6,10}")),
 )
+# Names of things are called so, too: here some values must hold a name that people are given.
+BARE_NAMES = Hint(
+    "names of people",
+    re.compile(r"(?:names?|person|people|nom|nombre|nome|naam|navn|namn|nimi|nazwa|n\u00e1zev|isim)"),
+    re.compile(_PERSON),
+    distinct=10,
+)
+GIVEN_SHARE = 0.15  # of the values that must hold a frequent given name
 ADDRESSES = Hint("postal addresses", re.compile(""), re.compile(_ADDRESS, re.IGNORECASE), distinct=10)
 
 
@@ -100,7 +111,9 @@ def find(evidence: Evidence) -> pd.DataFrame:
             left.setdefault(f"its kind is {kind}", []).append(name)
             continue
         looked += 1
-        hits, whole = _search(name, evidence.table.frame[name])
+        column = evidence.table.frame[name]
+        key = make_key(evidence.table.frame, [name], "personal_data")
+        hits, whole = CACHE.get(key, partial(_search, name, column))
         found += [(name, *hit) for hit in hits]
         cut += [] if whole else [name]
     if not looked:
@@ -122,8 +135,11 @@ def _search(name: str, column: pd.Series[Any]) -> tuple[list[tuple[str, float, l
     """Return the kinds found in a column, and whether all of it was looked at."""
     codes, distinct = pd.factorize(column)
     some = np.unique(np.linspace(0, len(distinct) - 1, min(len(distinct), MOST_DISTINCT)).astype(np.intp))
-    written = {int(i): text for i in some if (text := _write(distinct[i]))}
-    whole = len(some) == len(distinct) and all(len(text) <= LONGEST for text in written.values())
+    cells = np.asarray(distinct[some], dtype=object).tolist() if len(some) else []
+    if pd.api.types.is_float_dtype(column.dtype):
+        some, cells = _keep_whole(some, cells)
+    written = {int(i): text for i, cell in zip(some, cells, strict=True) if (text := _write(cell))}
+    whole = len(distinct) <= MOST_DISTINCT and all(len(text) <= LONGEST for text in written.values())
     texts = {place: text[:LONGEST] for place, text in written.items()}
     if not texts:
         return [], whole
@@ -137,6 +153,13 @@ def _search(name: str, column: pd.Series[Any]) -> tuple[list[tuple[str, float, l
     return list(found.values()), whole
 
 
+def _keep_whole(places: npt.NDArray[np.intp], numbers: list[float]) -> tuple[npt.NDArray[np.intp], list[float]]:
+    """Keep the whole numbers: of others nothing is written."""
+    values = np.array(numbers, dtype=np.float64)
+    kept = np.flatnonzero(values == np.round(values))
+    return places[kept], [numbers[i] for i in kept]
+
+
 def _write(value: object) -> str:
     """Write a cell as it would be typed; numbers with decimals are nobody's."""
     if isinstance(value, (float, np.floating)):
@@ -147,12 +170,14 @@ def _write(value: object) -> str:
 
 def _identify(kind: Identifier, texts: dict[int, str]) -> dict[int, str]:
     """Find values that are, or hold, one of a kind; none where that may be an accident."""
-    candidates: dict[int, str] = {}
-    for place, text in texts.items():
-        its = kind.pattern.fullmatch(text) if kind.alone else kind.pattern.search(text)
-        if its is not None:
-            candidates[place] = its[0]
-    if not candidates or (kind.alone and len(candidates) < FILLED_SHARE * len(texts)):
+    if kind.alone:
+        candidates = _fill(lambda text: kind.pattern.fullmatch(text) is not None, texts)
+    else:
+        signed = (
+            texts.items() if not kind.sign else [(place, text) for place, text in texts.items() if kind.sign in text]
+        )
+        candidates = {place: its[0] for place, text in signed if (its := kind.pattern.search(text)) is not None}
+    if not candidates:
         return {}
     hits = {place: text for place, text in candidates.items() if kind.check(text)}
     share = FILLED_SHARE if kind.alone else HIT_SHARE
@@ -163,11 +188,29 @@ def _identify(kind: Identifier, texts: dict[int, str]) -> dict[int, str]:
     return hits
 
 
+def _fill(is_one: Callable[[str], bool], texts: dict[int, str]) -> dict[int, str]:
+    """Find the values that are of a kind; none where too few are, which the first values mostly tell."""
+    candidates: dict[int, str] = {}
+    spare = (1 - FILLED_SHARE) * len(texts) + 1  # rounding must not stop what the count below lets pass
+    for place, text in texts.items():
+        if is_one(text):
+            candidates[place] = text
+        else:
+            spare -= 1
+            if spare < 0:
+                return {}
+    return candidates if len(candidates) >= FILLED_SHARE * len(texts) else {}
+
+
 def _is_no_accident(hits: int, candidates: int, chance: float) -> bool:
     from scipy.stats import binom
 
     # A check that nearly everything passes says nothing: then the shape of a whole column has to do.
     return chance > HIT_SHARE or bool(binom.sf(hits - 1, candidates, chance) < RARE)
+
+
+def _has_shape(hint: Hint, text: str) -> bool:
+    return hint.shape.fullmatch(text[:_LONGEST_HINT]) is not None
 
 
 def _guess(name: str, texts: dict[int, str]) -> Iterable[tuple[Hint, dict[int, str]]]:
@@ -176,10 +219,15 @@ def _guess(name: str, texts: dict[int, str]) -> Iterable[tuple[Hint, dict[int, s
     for hint in (*HINTS, ADDRESSES):
         if hint.name.search(split) is None:
             continue
-        hits = {place: text for place, text in texts.items() if hint.shape.fullmatch(text[:_LONGEST_HINT])}
-        if len(hits) >= max(hint.distinct, FILLED_SHARE * len(texts)):
+        hits = _fill(partial(_has_shape, hint), texts)
+        if len(hits) >= max(hint.distinct, 1):
             yield hint, hits
             return
+    if BARE_NAMES.name.fullmatch(split):
+        hits = _fill(partial(_has_shape, BARE_NAMES), texts)
+        named = count_given_names(hits.values())
+        if len(hits) >= BARE_NAMES.distinct and named >= GIVEN_SHARE * len(texts):
+            yield BARE_NAMES, hits
 
 
 def _report(
@@ -196,20 +244,6 @@ def _report(
         f"{name!r} {verb} {plural}{why}: {len(rows):,} of {count(looked, 'filled cell')}, such as {shown} (masked)."
     )
     return sentence, doubt, [int(r) for r in rows[:MOST_PEERS]]
-
-
-def mask(text: str) -> str:
-    """Hide all letters and digits of a value but the first.
-
-    Examples
-    --------
-    >>> mask("ann@example.org"), mask("+49 30 1234")
-    ('a**@*******.***', '+4* ** ****')
-    """
-    cut = text[:_SHOWN]
-    signs = [i for i, c in enumerate(cut) if c.isalnum()]
-    hidden = set(signs[_FIRST:] if len(signs) > _FIRST else signs)
-    return "".join("*" if i in hidden else c for i, c in enumerate(cut)) + ("..." if len(text) > _SHOWN else "")
 
 
 detector = Detector("personal_data", find)

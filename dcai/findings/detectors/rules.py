@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dcai.base.errors import shorten
 from dcai.base.fingerprints import plain
-from dcai.findings.evidence import Evidence, Rows, Unmet
-from dcai.findings.rules.rulebook import Rule, is_schema
+from dcai.findings.evidence import Evidence, Unmet
+from dcai.findings.rules.rulebook import Break, Rule, is_schema
 from dcai.findings.shape import Detector, join_findings, make_findings
 from dcai.findings.wording import count, show_part
 
@@ -21,15 +21,6 @@ SURE = 0.98
 MOST_PEERS = 1_000
 _QUOTED = 60
 _NAMED = 4
-
-
-class Break(NamedTuple):
-    """The rows that break one rule: of one column, or as a whole where it speaks of several."""
-
-    rows: Rows
-    rule: str
-    columns: tuple[str, ...]
-    known: int
 
 
 def find(evidence: Evidence) -> pd.DataFrame:

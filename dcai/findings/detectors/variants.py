@@ -9,6 +9,7 @@ import pandas as pd
 
 from dcai.findings.cells.slips import find_damaged, find_word_slips, learn_damage
 from dcai.findings.cells.spellings import Spelling, find_spellings
+from dcai.findings.cells.texts import mark_texts, number_texts
 from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import Detector, join_findings, make_findings
 from dcai.findings.wording import count, say_left_out
@@ -52,17 +53,17 @@ def find(evidence: Evidence) -> pd.DataFrame:
 
 def _count(column: pd.Series[Any]) -> dict[str, int]:
     """Count the texts of a column, most first; equal counts by text, so that nothing depends on the order of rows."""
-    cells = column[column.map(lambda v: isinstance(v, str) and 0 < len(v) <= LONGEST).to_numpy(dtype=bool)]
-    if len(cells) < 2:  # noqa: PLR2004 (nothing to compare)
+    codes, texts = number_texts(column, lambda v: 0 < len(v) <= LONGEST)
+    rows = np.bincount(codes[codes >= 0], minlength=len(texts)).tolist()
+    if sum(rows) < 2:  # noqa: PLR2004 (nothing to compare)
         raise Unmet(f"fewer than two texts of at most {LONGEST} characters")
-    counts = cells.astype(object).value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    return {str(v): int(n) for v, n in counts.items()}
+    return dict(sorted(zip(texts, rows, strict=True), key=lambda counted: (-counted[1], counted[0])))
 
 
 def _to_findings(
     name: str, column: pd.Series[Any], counts: dict[str, int], spellings: dict[str, Spelling]
 ) -> pd.DataFrame:
-    rows = np.flatnonzero(column.map(lambda v: isinstance(v, str) and v in spellings).to_numpy(dtype=bool))
+    rows = np.flatnonzero(mark_texts(column, spellings.__contains__))
     values = [str(v) for v in column.iloc[rows]]
     its = [spellings[v] for v in values]
     reasons = [

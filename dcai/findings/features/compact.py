@@ -73,7 +73,9 @@ def compact_columns(frame: pd.DataFrame, roles: Mapping[str, str]) -> Compact:
     if words is not None and words.shape[1]:
         linear.append(find_directions(words, _FEW_DIRECTIONS if linear else _DIRECTIONS))
         trees.append(linear[-1][:, :_TREE_DIRECTIONS])
-    return Compact(_join(linear, len(frame)), _join(trees, len(frame)), words, wordless)
+    # Trees first: some of what they see is a part of what is joined, and let go of, next.
+    split = _join(trees, len(frame))
+    return Compact(_join(linear, len(frame)), split, words, wordless)
 
 
 def estimate_columns(frame: pd.DataFrame, roles: Mapping[str, str]) -> int:
@@ -94,7 +96,14 @@ def compact_vectors(vectors: npt.NDArray[Any]) -> Compact:
 
 
 def _join(parts: list[Singles], rows: int) -> Singles:
-    return np.hstack(parts) if parts else np.zeros((rows, 1), dtype=np.float32)
+    """Join parts side by side; each is let go of when it is copied, so that not all stand in memory twice."""
+    found = np.zeros((rows, max(sum(part.shape[1] for part in parts), 1)), dtype=np.float32)
+    end = found.shape[1]
+    while parts:
+        part = parts.pop()
+        found[:, end - part.shape[1] : end] = part
+        end -= part.shape[1]
+    return found
 
 
 def _mark_categories(frame: pd.DataFrame) -> Singles:

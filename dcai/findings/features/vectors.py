@@ -17,7 +17,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import OneHotEncoder
 
-from dcai.base.fingerprints import canonicals
+from dcai.base.fingerprints import canonicals, distinct_canonicals
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,14 +34,29 @@ def to_numbers(column: pd.Series[Any]) -> Floats:
         return np.asarray(column.astype("Float64").to_numpy(dtype="float64", na_value=np.nan))
     if pd.api.types.is_complex_dtype(column.dtype):
         return np.full(len(column), np.nan)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
+        plain = column.to_numpy(dtype=np.float64)
+        return np.where(np.isfinite(plain), plain, np.nan)
     values = pd.to_numeric(column, errors="coerce").astype("Float64").to_numpy(dtype="float64", na_value=np.nan)
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def holds_numbers(column: pd.Series[Any]) -> bool:
+    """Say whether nearly all filled cells of a column of texts are numbers; where its first rows rule it out, only they are read."""
+    filled = column.replace("", None).notna().to_numpy()
+    spare = (1 - NUMBER_SHARE) * filled.sum() + 1  # rounding must not stop what the count below lets pass
+    first = len(column) // 10
+    if (np.isnan(to_numbers(column.iloc[:first])) & filled[:first]).sum() > spare:
+        return False
+    return bool(filled.any() and (~np.isnan(to_numbers(column)))[filled].mean() >= NUMBER_SHARE)
 
 
 def count_infinite(column: pd.Series[Any]) -> int:
     """Count the infinite numbers of a column, which `to_numbers` reads as missing."""
     if not (pd.api.types.is_float_dtype(column.dtype) or column.dtype == object):
         return 0
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+        return int(np.isinf(column.to_numpy()).sum())
     numbers = pd.to_numeric(column, errors="coerce").astype("Float64").to_numpy(dtype="float64", na_value=np.nan)
     return int(np.isinf(numbers).sum())
 
@@ -104,16 +119,30 @@ class Categories(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         """Learn the categories."""
         rare = max(2, len(frame) // 1000)
         self.encoder_ = OneHotEncoder(min_frequency=rare, max_categories=200, handle_unknown="infrequent_if_exist")
-        self.encoder_.fit(self._texts(frame))
+        self.known_: list[dict[str, int]] = []
+        for name in frame.columns:
+            texts = sorted(set(self._write(frame[name])[1]))
+            self.known_.append({text: place for place, text in enumerate(texts)})
+        self.encoder_.fit(self._number(frame))
         return self
 
     def transform(self, frame: pd.DataFrame) -> sparse.csr_matrix:
         """Return one column for each category."""
-        return self.encoder_.transform(self._texts(frame))
+        return self.encoder_.transform(self._number(frame))
 
-    def _texts(self, frame: pd.DataFrame) -> npt.NDArray[np.object_]:
-        texts = np.column_stack([canonicals(frame[c]) for c in frame.columns])
-        return np.where(texts == None, "\x00missing", texts)  # noqa: E711 (compared element by element)
+    def _number(self, frame: pd.DataFrame) -> npt.NDArray[np.int64]:
+        """Number the cells in the order of their texts, -1 for what is new: the encoder is many times as fast on numbers."""
+        numbers = []
+        for name, known in zip(frame.columns, self.known_, strict=True):
+            codes, texts = self._write(frame[name])
+            numbers.append(np.array([known.get(text, -1) for text in texts], dtype=np.int64)[codes])
+        return np.column_stack(numbers)
+
+    def _write(self, column: pd.Series[Any]) -> tuple[npt.NDArray[np.intp], list[str]]:
+        """Number the texts of a column; that of missing cells, which have the number -1, is the last."""
+        codes, texts = distinct_canonicals(column)
+        written = ["\x00missing" if text is None else text for text in texts]
+        return codes, [*written, "\x00missing"] if (codes < 0).any() else written
 
 
 class Texts(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from dcai.base.display import show_share
 from dcai.base.fingerprints import canonicals, plain
 from dcai.findings.features.vectors import to_numbers
 from dcai.findings.labels import models
+from dcai.findings.labels.amount_models import Lesson, Taught, predict_once, predict_spread, teach_again, teach_first
 from dcai.findings.labels.residuals import Judgement, judge_residuals, tame
 from dcai.findings.shape import join_findings, make_findings
 from dcai.findings.wording import count, count_unlabelled
@@ -26,11 +27,11 @@ Rows = npt.NDArray[np.intp]
 
 ORDERS = 3.0  # labels may be better on a logarithmic scale when the largest is so many times the middle one
 LIKELY = 0.5
-WEAK = 0.2  # of the spread explained: below, predictions say next to nothing
+WEAK = 0.1  # of the spread explained: below, predictions say next to nothing,
+CHANCE = 1.6  # nor below this over the root of the rows, which columns that say nothing may reach
 FEWEST_NAMES = 20  # labels from which all different whole numbers may be taken for an identifier
 NO_NUMBER = 0.95  # the doubt of a label that is no number among numbers
 USUAL = 0.2  # a slip is suggested where at least this share of usual labels lies farther from its prediction than what was meant
-SPREAD_LEAF = 20  # rows that a spread is averaged over
 SLIPS = ((10.0, "a zero too many"), (0.1, "a zero too few"), (100.0, "two zeros too many"), (0.01, "two zeros too few"),
          (1000.0, "three zeros too many"), (0.001, "three zeros too few"), (-1.0, "the wrong sign"))  # fmt: skip
 
@@ -93,38 +94,66 @@ class Amounts:
 
 def judge_amounts(evidence: Evidence) -> Amounts:
     """Predict every label out of sample on the scales that suit, and judge it on the one that explains the labels best."""
+    from threadpoolctl import threadpool_limits
+
     values = evidence.targets
-    folds = _make_folds(evidence)
-    given = None if evidence.settings.model is None else _predict_given(evidence, values, folds)
-    tried: list[tuple[Scale, Floats, Floats, Judgement]] = []
-    for scale in _list_scales(values):
-        z = _transform(scale, values)
-        slips = _list_slips(values, scale)
-        predicted = _predict(evidence, tame(z), folds) if given is None else _transform(scale, scale.within(given))
-        judged = judge_residuals(z, predicted, None, slips)
+    lesson = Lesson(np.empty((0, 0)), _make_folds(evidence), evidence.progress)
+    given = None if evidence.settings.model is None else _predict_given(evidence, lesson, values)
+    lesson = replace(lesson, points=evidence.dense)
+    with threadpool_limits(1):
+        tried = [_try_scale(lesson, scale, values, given) for scale in _list_scales(values)]
+        best = tried[_choose_scale(tried, values)]
+        predicted, judged = best.said.own, best.judged
         if given is None and (judged.doubt > LIKELY).any():
-            # Taught again with what is in doubt replaced: wrong labels bend the models that are to judge them.
-            predicted = _predict(evidence, np.where(judged.doubt > LIKELY, predicted, z), folds)
-            judged = judge_residuals(z, predicted, None, slips)
-        tried.append((scale, predicted, z, judged))
-    scale, predicted, z, judged = tried[_choose_scale(tried, values)]
-    if not judged.note:
-        spread = _predict_spread(evidence, z - predicted, predicted, folds)
-        judged = judge_residuals(z, predicted, spread, _list_slips(values, scale))
-    back = scale.back(predicted) if given is None else given
+            predicted, judged = _judge_again(lesson, best, values)
+        if not judged.note:
+            spread = predict_spread(lesson, best.values, predicted, best.said.beside)
+            judged = judge_residuals(best.values, predicted, spread, _list_slips(values, best.scale))
+    back = best.scale.back(predicted) if given is None else given
     made = Amounts(
-        back, judged.doubt, back, judged.doubt, np.full(len(values), None, dtype=object), _describe(scale, judged)
+        back, judged.doubt, back, judged.doubt, np.full(len(values), None, dtype=object), _describe(best.scale, judged)
     )
-    return _explain_slips(made, values, scale, judged)
+    return _explain_slips(made, values, best.scale, judged)
 
 
-def _choose_scale(tried: list[tuple[Scale, Floats, Floats, Judgement]], values: Floats) -> int:
+class _Trial(NamedTuple):
+    """A scale, the labels on it, what was predicted there, and how it judges them."""
+
+    scale: Scale
+    values: Floats
+    said: Taught
+    judged: Judgement
+
+
+def _try_scale(lesson: Lesson, scale: Scale, values: Floats, given: Floats | None) -> _Trial:
+    z = _transform(scale, values)
+    if given is None:
+        said = teach_first(lesson, tame(z))
+    else:
+        own = _transform(scale, scale.within(given))
+        said = Taught(own, np.tile(own, (len(lesson.numbers), 1)), np.empty((0, 0)))
+    return _Trial(scale, z, said, judge_residuals(z, said.own, None, _list_slips(values, scale)))
+
+
+def _judge_again(lesson: Lesson, trial: _Trial, values: Floats) -> tuple[Floats, Judgement]:
+    """Teach again with what is in doubt replaced: wrong labels bend the models that are to judge them."""
+    slips = _list_slips(values, trial.scale)
+
+    def doubt(beside: Floats) -> npt.NDArray[np.bool_]:
+        judged = np.where(np.isnan(beside), np.nan, trial.values)
+        return np.asarray(judge_residuals(judged, beside, None, slips, (trial.judged.freedom,)).doubt > LIKELY)
+
+    predicted = teach_again(lesson, trial.said, trial.values, doubt)
+    return predicted, judge_residuals(trial.values, predicted, None, slips)
+
+
+def _choose_scale(tried: list[_Trial], values: Floats) -> int:
     """Choose the scale that explains the labels best; labels in doubt on any of them have no say, nor a scale without spread."""
-    exact = [i for i, (*_, judged) in enumerate(tried) if judged.note]
+    exact = [i for i, trial in enumerate(tried) if trial.judged.note]
     if exact:
         return exact[0]
-    sound = np.all([judged.doubt < LIKELY for *_, judged in tried], axis=0)
-    fits = [float(np.nansum((judged.fit + scale.slope(values))[sound])) for scale, _, _, judged in tried]
+    sound = np.all([trial.judged.doubt < LIKELY for trial in tried], axis=0)
+    fits = [float(np.nansum((trial.judged.fit + trial.scale.slope(values))[sound])) for trial in tried]
     return int(np.argmax(fits))
 
 
@@ -165,55 +194,12 @@ def _make_folds(evidence: Evidence) -> Rows:
     )
 
 
-def _predict(evidence: Evidence, taught: Floats, folds: Rows) -> Floats:
-    """Predict by a mixture of a line and trees, weighted by their errors."""
-    from sklearn.ensemble import ExtraTreesRegressor
-    from sklearn.linear_model import Ridge
-
-    makers = {"line": Ridge(1.0), "trees": ExtraTreesRegressor(100, min_samples_leaf=2, random_state=0, n_jobs=1)}
-    predicted = [_out_of_sample(evidence, name, model, evidence.dense, taught, folds) for name, model in makers.items()]
-    loss = np.array([np.nanmean(np.abs(p - taught)) for p in predicted])
-    weights = (loss.min() / np.maximum(loss, 1e-12)) ** 4 if loss.min() > 0 else (loss == loss.min()).astype(float)
-    return np.asarray(np.average(predicted, axis=0, weights=weights))
-
-
-def _predict_given(evidence: Evidence, values: Floats, folds: Rows) -> Floats:
+def _predict_given(evidence: Evidence, lesson: Lesson, values: Floats) -> Floats:
     """Predict by the user's own model, which learns the labels as they are."""
     from dcai.findings.labels.prediction import prepare_model
 
     features, make = prepare_model(evidence, evidence.settings.model)
-    return _out_of_sample(evidence, type(evidence.settings.model).__name__, make(0), features, values, folds)
-
-
-def _out_of_sample(evidence: Evidence, name: str, model: Any, features: Any, taught: Floats, folds: Rows) -> Floats:
-    from sklearn.base import clone
-    from threadpoolctl import threadpool_limits
-
-    found = np.full(len(taught), float(np.nanmedian(taught)))
-    take = features.iloc if hasattr(features, "iloc") else features
-    numbers = np.unique(folds[folds >= 0])
-    with threadpool_limits(1):
-        for done, fold in enumerate(numbers):
-            train = np.flatnonzero((folds != fold) & (folds >= 0))
-            train = train[np.linspace(0, len(train) - 1, min(len(train), models.TREE_ROWS)).astype(np.intp)]
-            test = np.flatnonzero((folds == fold) | ((folds < 0) & (fold == 0)))
-            found[test] = np.asarray(clone(model).fit(take[train], taught[train]).predict(take[test])).ravel()
-            evidence.progress(name, done + 1, len(numbers))
-    return found
-
-
-def _predict_spread(evidence: Evidence, residuals: Floats, predicted: Floats, folds: Rows) -> Floats:
-    """Predict out of sample how far labels usually lie from their prediction, from the features and the prediction itself."""
-    from sklearn.ensemble import ExtraTreesRegressor
-
-    size = np.abs(residuals - np.nanmedian(residuals))
-    typical = float(np.nanmedian(size[size > 0])) if (size > 0).any() else 1.0
-    # Logarithms, bounded below: a residual that happens to be nearly nothing says little.
-    logs = np.log(np.maximum(size, 0.05 * typical))
-    features = np.column_stack([evidence.dense, predicted])
-    trees = ExtraTreesRegressor(60, min_samples_leaf=SPREAD_LEAF, max_features=0.5, random_state=0, n_jobs=1)
-    found = _out_of_sample(evidence, "spread", trees, features, logs, folds)
-    return np.asarray(np.exp(found - np.median(found)))
+    return predict_once(lesson, lambda: make(0), features, values, type(evidence.settings.model).__name__)
 
 
 def _describe(scale: Scale, judged: Judgement) -> str:
@@ -281,11 +267,16 @@ def measure_fit(values: Floats, predicted: Floats) -> float:
     return float(np.clip(1 - missed / spread, 0.0, 1.0)) if spread > 0 else 0.0
 
 
+def is_weak(fit: float, values: Floats) -> bool:
+    """Whether a fit is hardly more than columns that say nothing may reach by chance."""
+    return bool(fit < max(WEAK, CHANCE / np.sqrt(max(int((~np.isnan(values)).sum()), 1))))
+
+
 def describe_fit(values: Floats, predicted: Floats) -> str:
     """Say how well the model predicts labels that are numbers, and what follows."""
     fit = measure_fit(values, predicted)
     said = f"Out of sample, the model explains {show_share(fit)} of the labels' spread"
-    if fit < WEAK:
+    if is_weak(fit, values):
         return f"{said}. The columns say little about this label: take what is found about it as guesses."
     return f"{said}. Labels that are rare by nature look like wrong ones: look before you accept a suggestion."
 
@@ -296,7 +287,7 @@ def _refuse_identifier(evidence: Evidence, values: Floats) -> None:
     if evidence.settings.task is not None or len(known) < FEWEST_NAMES or len(np.unique(known)) < len(known):
         return
     if (known % 1 == 0).all() and (
-        known.max() - known.min() < 2 * len(known) or measure_fit(values, evidence.amounts.predicted) < WEAK
+        known.max() - known.min() < 2 * len(known) or is_weak(measure_fit(values, evidence.amounts.predicted), values)
     ):
         from dcai.findings.evidence import Unmet
 

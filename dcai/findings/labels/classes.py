@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.errors import InputError
-from dcai.base.fingerprints import canonical, plain
+from dcai.base.fingerprints import canonical, distinct_cells, plain
 from dcai.base.records import Scalar
 from dcai.findings.cells.spellings import distance, fold
 from dcai.findings.wording import name_some
@@ -84,14 +84,17 @@ def read_labels(column: pd.Series[Any], name: str) -> Labels:
     InputError
         Where no row has a label, all have the same, or a cell holds a list.
     """
-    given = np.array([plain(v) for v in column] + [None], dtype=object)[:-1]
+    codes, distinct = distinct_cells(column)
+    spelt = np.array([*map(plain, distinct), None], dtype=object)
+    given = spelt[codes]
     listed = [v for v in column.head(1000) if isinstance(v, (list, tuple, set, dict, np.ndarray))]
     if listed:
         raise InputError(
             f"The label column {name!r} holds several values in one cell, for example {str(listed[0])[:60]}. "
             "Expected one label a row: split it into one column a label and audit each."
         )
-    texts = [None if v is None or (isinstance(v, str) and not v.strip()) else canonical(v) for v in given]
+    written = [None if v is None or (isinstance(v, str) and not v.strip()) else canonical(v) for v in spelt]
+    texts = np.array(written, dtype=object)[codes]
     marks = pd.Series(texts, dtype=object)
     counts = marks.value_counts()
     if not len(counts):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.errors import InputError
-from dcai.base.fingerprints import canonical, canonicals
+from dcai.base.fingerprints import canonical, canonicals, distinct_canonicals
 from dcai.findings.cells.spellings import fold, looks_like_number
 from dcai.findings.evidence import Evidence
 from dcai.findings.labels.classes import Labels
@@ -175,10 +175,11 @@ def find_annotators(evidence: Evidence) -> list[str]:
         )
         if not 1 < distinct <= size + _OTHER_MARKS:
             continue
-        marks = canonicals(table.frame[name])
-        read = {m: _find_class(m, known) for m in set(marks) if isinstance(m, str) and m.strip()}
-        codes = np.array([read.get(m, -1) if isinstance(m, str) else -1 for m in marks], dtype=np.intp)
-        filled = sum(isinstance(m, str) and bool(m.strip()) for m in marks)
+        places, marks = distinct_canonicals(table.frame[name])
+        there = [m is not None and bool(m.strip()) for m in marks]
+        read = [_find_class(str(m), known) if its else -1 for m, its in zip(marks, there, strict=True)]
+        codes = np.array([*read, -1], dtype=np.intp)[places]
+        filled = int(np.array([*there, False], dtype=np.bool_)[places].sum())
         both = (codes >= 0) & (labels.codes >= 0)
         if (codes >= 0).sum() < _VOTES_SHARE * filled or both.sum() < _FEWEST_VOTES:
             continue

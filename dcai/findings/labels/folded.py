@@ -6,13 +6,15 @@ Each takes points in single precision and sees no row, and no row of the same gr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from dcai.findings.labels.discriminants import Discriminant, fit_moments
 from dcai.findings.labels.models import make_folds, soften
+from dcai.findings.workers import spread
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -61,14 +63,21 @@ class Lesson:
     tick: Tick
     most: int | None = None
 
-    def each_fold(self) -> Iterator[tuple[npt.NDArray[np.bool_], Codes]]:
-        """Return for each fold which rows to learn from, and which to predict; the first predicts rows of no fold too."""
-        numbers = np.unique(self.folds[self.folds >= 0])
-        for number in numbers[: self.most]:
-            own = self.folds == number
-            asked = own | (self.folds < 0) if number == numbers[0] else own
-            yield (self.codes >= 0) & (self.folds >= 0) & ~own, np.flatnonzero(asked)
-            self.tick()
+    @cached_property
+    def numbers(self) -> Codes:
+        """The folds."""
+        return np.unique(self.folds[self.folds >= 0])
+
+    @property
+    def predicted(self) -> range:
+        """The places of the folds that are predicted."""
+        return range(len(self.numbers[: self.most]))
+
+    def split(self, at: int) -> tuple[npt.NDArray[np.bool_], Codes]:
+        """Return for a fold which rows to learn from, and which to predict; the first predicts rows of no fold too."""
+        own = self.folds == self.numbers[at]
+        asked = own | (self.folds < 0) if at == 0 else own
+        return (self.codes >= 0) & (self.folds >= 0) & ~own, np.flatnonzero(asked)
 
 
 # ---------------------------------------------------------------- discriminants
@@ -78,10 +87,11 @@ def discriminate(points: Singles, lesson: Lesson, shrinkage: float) -> Singles:
     """Fit a discriminant for each fold, from sums that are taken over the rows once (see `Discriminant`)."""
     found = np.zeros((len(points), lesson.size), dtype=np.float32)
     sums = _sum_folds(points, lesson)
-    for at, (_, asked) in enumerate(lesson.each_fold()):
+    for at in lesson.predicted:
         model = sums.fit_without(at, shrinkage)
-        for rows in _chunks(asked):
+        for rows in _chunks(lesson.split(at)[1]):
             found[np.ix_(rows, model.classes_)] = model.predict_proba(points[rows])
+        lesson.tick()
     return found
 
 
@@ -105,7 +115,7 @@ class _Sums:
 
 
 def _sum_folds(points: Singles, lesson: Lesson) -> _Sums:
-    numbers = np.unique(lesson.folds[lesson.folds >= 0])
+    numbers = lesson.numbers
     width = points.shape[1]
     squares = np.zeros((len(numbers), width, width))
     sums = np.zeros((len(numbers), lesson.size, width))
@@ -137,16 +147,28 @@ def regress(points: Singles, lesson: Lesson, strength: float) -> Singles:
     turn = _decorrelate(points)
     sums = _sum_folds(points, lesson)
     found = np.zeros((len(points), lesson.size), dtype=np.float32)
-    for at, (taught, asked) in enumerate(lesson.each_fold()):
-        first = sums.fit_without(at, _FIRST_SHRINKAGE)
-        start = np.zeros((len(turn), lesson.size))
-        start[:, first.classes_] = np.vstack([first.weights_, first.offsets_])
-        codes = np.where(taught, lesson.codes, -1)
-        weights = _regress_once(points, codes, np.asarray(np.linalg.solve(turn, start)), turn, strength)
-        weights[-1, np.setdiff1d(np.arange(lesson.size), first.classes_)] = _NEVER
-        for rows in _chunks(asked):
+    shared = points, replace(lesson, tick=_tell_nobody), sums, turn, strength
+    for at, weights in zip(lesson.predicted, spread(_regress_fold, shared, lesson.predicted), strict=True):
+        for rows in _chunks(lesson.split(at)[1]):
             found[rows] = soften(points[rows] @ weights[:-1] + weights[-1])
+        lesson.tick()
     return found
+
+
+def _tell_nobody() -> None:
+    """Tell nobody: a worker has no bar to draw."""
+
+
+def _regress_fold(shared: tuple[Singles, Lesson, _Sums, Floats, float], at: int) -> Singles:
+    """Fit the regression of one fold; return weights of the columns and, last, of 1."""
+    points, lesson, sums, turn, strength = shared
+    first = sums.fit_without(at, _FIRST_SHRINKAGE)
+    start = np.zeros((len(turn), lesson.size))
+    start[:, first.classes_] = np.vstack([first.weights_, first.offsets_])
+    codes = np.where(lesson.split(at)[0], lesson.codes, -1)
+    weights = _regress_once(points, codes, np.asarray(np.linalg.solve(turn, start)), turn, strength)
+    weights[-1, np.setdiff1d(np.arange(lesson.size), first.classes_)] = _NEVER
+    return weights
 
 
 def _decorrelate(points: Singles) -> Floats:
@@ -194,15 +216,16 @@ def _loss(flat: Floats, points: Singles, codes: Codes, turn: Floats, penalty: Fl
     for start in range(0, len(points), _CHUNK):
         part, given = points[start : start + _CHUNK], codes[start : start + _CHUNK]
         rows = np.flatnonzero(given >= 0)
-        each = part @ straight[:-1] + straight[-1]
-        each -= each.max(axis=1, keepdims=True)
+        # A row for each class: maxima and sums over a few neighbouring numbers take many times as long.
+        each = straight[:-1].T @ part.T + straight[-1][:, None]
+        each -= each.max(axis=0)
         np.exp(each, out=each)
-        each /= each.sum(axis=1, keepdims=True)
-        loss -= float(np.log(np.maximum(each[rows, given[rows]], _TINY)).sum(dtype=np.float64))
-        each[given < 0] = 0.0
-        each[rows, given[rows]] -= 1.0
-        slope[:-1] += part.T @ each
-        slope[-1] += each.sum(axis=0)
+        each /= each.sum(axis=0)
+        loss -= float(np.log(np.maximum(each[given[rows], rows], _TINY)).sum(dtype=np.float64))
+        each[:, given < 0] = 0.0
+        each[given[rows], rows] -= 1.0
+        slope[:-1] += (each @ part).T
+        slope[-1] += each.sum(axis=1)
         known += len(rows)
     pull = penalty @ weights
     return loss / known + 0.5 * float((weights * pull).sum()), (turn.T @ slope / known + pull).ravel()
@@ -216,8 +239,6 @@ def grow(points: Singles, lesson: Lesson, judges: int = JUDGES) -> Singles:
 
     So one forest does for all folds. Groups are dealt into parts whole.
     """
-    from sklearn.tree import ExtraTreeClassifier
-
     random = np.random.default_rng(lesson.seed)
     parts = make_folds(lesson.codes, lesson.groups, _PARTS, lesson.seed)
     numbers = np.unique(parts[parts >= 0])
@@ -227,25 +248,45 @@ def grow(points: Singles, lesson: Lesson, judges: int = JUDGES) -> Singles:
     grown = -(-judges * len(numbers) // held)
     total = np.zeros((len(points), lesson.size), dtype=np.float32)
     order = np.concatenate([random.permutation(numbers) for _ in range(-(-grown * held // len(numbers)) + 1)])
-    told = max(1, grown // max(len(np.unique(lesson.folds[lesson.folds >= 0])), 1))
-    for tree in range(grown):
-        out = np.isin(parts, order[tree * held : (tree + 1) * held])
-        taught = np.flatnonzero(~out & (parts >= 0))
-        if len(taught) > TREE_ROWS:
-            taught = np.sort(random.choice(taught, TREE_ROWS, replace=False))
-        model = ExtraTreeClassifier(min_samples_leaf=4, max_features=0.4, random_state=int(random.integers(2**31)))
-        model.fit(points[taught], lesson.codes[taught])
-        votes = model.tree_.value[:, 0, :].astype(np.float32)
-        votes /= votes.sum(axis=1, keepdims=True)
-        seen = np.asarray(model.classes_, dtype=np.intp)
-        asked = np.flatnonzero(out | (parts < 0))
+    told = max(1, grown // max(len(lesson.numbers), 1))
+    seeds = random.integers(2**31, size=grown).tolist()
+    tasks = [(order[tree * held : (tree + 1) * held], seed) for tree, seed in enumerate(seeds)]
+    trees = spread(_grow_one, (points, lesson.codes, parts), tasks)
+    for tree, ((out, _), (votes, seen, leaves)) in enumerate(zip(tasks, trees, strict=True)):
+        asked = _list_judged(parts, out)
         for start in range(0, len(asked), 5 * _CHUNK):
             rows = asked[start : start + 5 * _CHUNK]
-            leaves = model.tree_.apply(points[rows])
+            said = votes[leaves[start : start + 5 * _CHUNK]]
             if len(seen) == lesson.size:
-                total[rows] += votes[leaves]
+                total[rows] += said
             else:
-                total[np.ix_(rows, seen)] += votes[leaves]
+                total[np.ix_(rows, seen)] += said
         if tree % told == told - 1:
             lesson.tick()
     return np.asarray(total / np.maximum(total.sum(axis=1, keepdims=True), _TINY), dtype=np.float32)
+
+
+def _grow_one(
+    shared: tuple[Singles, Codes, Codes], task: tuple[Codes, int]
+) -> tuple[Singles, Codes, npt.NDArray[np.int32]]:
+    """Grow a tree; return the votes of its leaves, for which classes they are, and the leaf of each row that it judges."""
+    from sklearn.tree import ExtraTreeClassifier
+
+    (points, codes, parts), (out, seed) = shared, task
+    taught = np.flatnonzero(~np.isin(parts, out) & (parts >= 0))
+    if len(taught) > TREE_ROWS:
+        taught = np.sort(np.random.default_rng(seed).choice(taught, TREE_ROWS, replace=False))
+    model = ExtraTreeClassifier(min_samples_leaf=4, max_features=0.4, random_state=seed)
+    model.fit(points[taught], codes[taught])
+    votes = model.tree_.value[:, 0, :].astype(np.float32)
+    votes /= votes.sum(axis=1, keepdims=True)
+    asked = _list_judged(parts, out)
+    leaves = np.empty(len(asked), dtype=np.int32)
+    for start in range(0, len(asked), 5 * _CHUNK):
+        leaves[start : start + 5 * _CHUNK] = model.tree_.apply(points[asked[start : start + 5 * _CHUNK]])
+    return votes, np.asarray(model.classes_, dtype=np.intp), leaves
+
+
+def _list_judged(parts: Codes, out: Codes) -> Codes:
+    """List the rows that a tree judges: those of the parts left out, and those of none."""
+    return np.flatnonzero(np.isin(parts, out) | (parts < 0))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from dcai.base.errors import InputError
 from dcai.base.table import Table
+from dcai.findings.workers import spread
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -42,16 +43,13 @@ class Candidate:
 
 def roles_of(table: Table, names: tuple[str, ...] | None = None) -> dict[str, str]:
     """Say how each feature column is read by a model; columns that tell rows nothing are left out."""
-    from dcai.findings.features.vectors import NUMBER_SHARE, to_numbers
+    from dcai.findings.features.vectors import holds_numbers
 
     roles: dict[str, str] = {}
     for name in table.features if names is None else names:
         kind = table.kinds[name]
         if kind in ("category", "text") and table.frame[name].nunique() > _FEW_DISTINCT:
-            filled = table.frame[name].replace("", None).notna()
-            numeric = ~np.isnan(to_numbers(table.frame[name]))
-            if filled.any() and numeric[filled.to_numpy()].mean() >= NUMBER_SHARE:
-                kind = "number"
+            kind = "number" if holds_numbers(table.frame[name]) else kind
         if kind == "boolean":
             roles[name] = "number"
         elif kind in ("number", "date", "category", "text", "image"):
@@ -212,21 +210,30 @@ def predict_out_of_sample(
     A row without a label is predicted by the model of the first fold. A class that a fold's training rows do not
     hold gets probability zero there.
     """
-    from threadpoolctl import threadpool_limits
-
     found = np.zeros((len(codes), classes))
-    # Small folds: threads cost more than they bring, above all on a busy machine.
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")  # rare classes are said
-        for fold in np.unique(folds[folds >= 0]):
-            train = np.flatnonzero((folds != fold) & (codes >= 0))
-            test = np.flatnonzero((folds == fold) | ((folds < 0) & (fold == 0)))
-            if len(train) > most:
-                train = train[np.linspace(0, len(train) - 1, most).astype(np.intp)]
-            found[test] = _fit_predict(make(len(train)), features, codes, train, test, classes)
-            if tick is not None:
-                tick()
+    numbers = [int(number) for number in np.unique(folds[folds >= 0])]
+    said = spread(_predict_fold, (make, features, codes, folds, classes, most), numbers)
+    for fold, part in zip(numbers, said, strict=True):
+        found[_list_asked(folds, fold)] = part
+        if tick is not None:
+            tick()
     return found
+
+
+def _predict_fold(shared: tuple[Callable[[int], Any], Any, Codes, Codes, int, int], fold: int) -> Floats:
+    """Predict the rows of one fold by a model of the others."""
+    make, features, codes, folds, classes, most = shared
+    train = np.flatnonzero((folds != fold) & (codes >= 0))
+    if len(train) > most:
+        train = train[np.linspace(0, len(train) - 1, most).astype(np.intp)]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")  # rare classes are said
+        return _fit_predict(make(len(train)), features, codes, train, _list_asked(folds, fold), classes)
+
+
+def _list_asked(folds: Codes, fold: int) -> Codes:
+    """List the rows that the model of a fold predicts: the first one's those of no fold too."""
+    return np.flatnonzero((folds == fold) | ((folds < 0) & (fold == 0)))
 
 
 def _fit_predict(model: Any, features: Any, codes: Codes, train: Codes, test: Codes, classes: int) -> Floats:

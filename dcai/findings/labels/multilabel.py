@@ -131,8 +131,7 @@ def predict_sets(evidence: Evidence) -> tuple[Floats, str]:
     flat = codes.ravel()
     # All pairs of row and class are one problem of two classes: so the rare classes share what is learnt of the models.
     predicted = {name: models.temper(p, flat) for name, p in predicted.items()}
-    mixed = models.mix(predicted, models.weigh(predicted, flat))
-    predicted["the other classes"] = _learn_from_others(evidence, mixed[:, 1].reshape(codes.shape), codes, folds)
+    predicted["the other classes"] = models.temper(_as_binary(_learn_from_others(evidence, codes, folds)), flat)
     weights = models.weigh(predicted, flat)
     found = models.temper(models.mix(predicted, weights), flat)[:, 1].reshape(codes.shape)
     return found, describe_mixture(weights)
@@ -208,19 +207,26 @@ def _predict_trees(evidence: Evidence, codes: Rows, folds: Rows) -> Floats:
     return np.clip(found, 0.0, 1.0)
 
 
-def _learn_from_others(evidence: Evidence, first: Floats, codes: Rows, folds: Rows) -> Floats:
-    """Predict each class again from the first predictions and the row's other given classes: classes go together."""
-    from sklearn.linear_model import LogisticRegression
+def _learn_from_others(evidence: Evidence, codes: Rows, folds: Rows) -> Floats:
+    """Predict each class from the features and the row's other given classes, shape (n, K): classes go together.
 
-    odds = np.log(np.clip(first, TINY, 1 - TINY) / np.clip(1 - first, TINY, 1))
-    found = first.copy()
+    It sees no first predictions: those of the rows that it learns from were made by models that know the labels which it
+    is to predict, and would hand them on.
+    """
+    features, found = evidence.features, np.tile(codes[evidence.sets.known].mean(axis=0), (len(codes), 1))
+    given = np.maximum(codes, 0).astype(np.float64)
     for k in evidence.sets.judged:
-        others = np.delete(np.arange(codes.shape[1]), k)
-        seen = np.hstack([odds, np.maximum(codes[:, others], 0)])
-        found[:, k] = models.predict_out_of_sample(
-            lambda _: LogisticRegression(C=0.1, max_iter=200), seen, codes[:, k], folds, 2
-        )[:, 1]
-    return models.temper(_as_binary(found), codes.ravel())
+        seen = _add_columns(features, np.delete(given, k, axis=1))
+        found[:, k] = models.predict_out_of_sample(partial(_make_linear, 1.0), seen, codes[:, k], folds, 2)[:, 1]
+    return found
+
+
+def _add_columns(features: Any, columns: Floats) -> Any:
+    from scipy import sparse
+
+    if sparse.issparse(features):
+        return sparse.hstack([features, sparse.csr_matrix(columns)], format="csr")
+    return np.hstack([features, columns])
 
 
 # ---------------------------------------------------------------- judgement

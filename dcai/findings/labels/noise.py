@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from dcai.findings.labels.confident import count_confident
 from dcai.findings.labels.flips import Flips, fit_flips
 
 Floats = npt.NDArray[np.float64]
@@ -21,11 +22,13 @@ UNDECIDED = 0.5
 # Sharpness of a fit up to which nothing tells noise from ignorance, and from which on flips at random explain all.
 BLUNT, SHARP = 1.2, 1.8
 LEAST = 0.1  # flips at random are never quite out of the question
-IGNORANCE = 4  # the power of skill: the share of disagreement worth a look where nothing shows wrong labels
+IGNORANCE = 4  # the power of skill: the share of disagreement worth a look where nothing shows wrong labels,
+EVEN = 0.5  # and at least so much: ignorance does not tell overlap from noise, nor noise from overlap
 # The power that a doubt is raised to where the model has learnt a part of the noise: where flips explain each label
 # that it does not predict hardly better than overlap does, and where they do so by this many nats and more.
 LEARNT, MUCH_LEARNT, NATS = 0.35, 0.15, 0.1
 _PARTING = 1e-2  # share of the rank in a doubt, so that equal ones keep their order
+_LEAST_OWN = 1e-16  # the probability of a given class, below which nothing is surer
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +77,8 @@ def estimate_noise(probabilities: Floats, codes: Codes) -> Noise:
     rest of its disagreement is noise too; or it has learnt a part of the noise, so that there is more than it shows.
     The doubt is their probability, in the order of the ranks; that of the last counts as far as flips explain the
     labels better than mere overlap of the classes does (`Flips.evidence`). As many rows are flagged, the most doubtful
-    first, as make the F1 score that the readings expect the largest, but without such evidence no more than a model of
-    this skill disagrees with for another reason than its ignorance. A row whose given class is the model's likeliest is
+    first, as make the F1 score that the readings expect the largest, but without such evidence no more than half of the
+    disagreement, or what a model of this skill disagrees with for another reason than its ignorance. A row whose given class is the model's likeliest is
     flagged only when its label is probably wrong all the same; one that a weak model doubts, likewise. The only row of a class is never
     flagged: no model that has not seen it can predict it.
 
@@ -117,16 +120,31 @@ def estimate_noise(probabilities: Floats, codes: Codes) -> Noise:
     # A row whose label the model itself predicts is not worth a look, nor is a guess of a model that knows nothing.
     worth = likely if noise.weak else likely | differ
     flagged[rows[order[worth[order]][:number]]] = True
+    _put_first(doubt, flagged)
     return replace(noise, low=0.0) if noise.weak else noise
+
+
+def _put_first(doubt: Floats, flagged: npt.NDArray[np.bool_]) -> None:
+    """Lower the doubt of rows that are not worth a look to below that of every flagged one, in their order."""
+    if not flagged.any():
+        return
+    least = doubt[flagged].min()
+    above = ~flagged & (doubt >= least)
+    if not above.any():
+        return
+    next_ = doubt[~flagged & ~above].max(initial=0.0)
+    steps = np.unique(doubt[above], return_inverse=True)[1] + 1
+    doubt[above] = next_ + (least - next_) * steps / (steps.max() + 1)
 
 
 def _allow(differ: int, skill: float, evidence: float) -> int:
     """Return how many flags a number of disagreements allows.
 
     Where nothing shows that labels are wrong, classes may merely overlap, and a model that knows little disagrees the
-    more by its own ignorance.
+    more by its own ignorance: then the more doubtful half is worth a look.
     """
-    return round(differ * ((1 - evidence) * skill**IGNORANCE + evidence * (1 + skill)))
+    unseen = max(EVEN, skill**IGNORANCE)
+    return int(differ * ((1 - evidence) * unseen + evidence * (1 + skill)))
 
 
 def _unmix(probabilities: Floats, given: Floats, known: Codes, rows: Codes) -> tuple[Floats, Floats]:
@@ -168,7 +186,13 @@ def _calibrate(readings: list[tuple[float, Floats]], rank: Floats, order: Codes,
     each = [share * (evidence * doubt + (1 - evidence) * np.minimum(doubt, rank)) for share, doubt in readings]
     mixed = np.sum(each, axis=0)
     steps = isotonic_regression(mixed[order], increasing=False)
-    return np.asarray((1 - _PARTING) * steps + _PARTING * rank[order])
+    return np.asarray((1 - _PARTING) * steps + _PARTING * _spread_out(rank[order]))
+
+
+def _spread_out(rank: Floats) -> Floats:
+    """Stretch ranks near 1, in their order: what is almost certain must still be told apart in single precision."""
+    own = np.maximum(1 - rank, _LEAST_OWN)
+    return np.asarray((rank + np.log(own) / np.log(_LEAST_OWN)) / 2)
 
 
 def _count_flags(readings: list[tuple[float, Floats]], order: Codes) -> int:
@@ -199,16 +223,12 @@ def _bounds(probabilities: Floats, codes: Codes, evidence: float) -> tuple[float
     Low: half of the confident joint's off-diagonal, for of such flags people confirm about half. High: the expected
     disagreement of a calibrated model, which counts its own mistakes too.
     """
-    from cleanlab.count import compute_confident_joint
-
-    joint = (
-        compute_confident_joint(codes, probabilities, calibrate=False) if _all_present(codes, probabilities) else None
-    )
+    joint = count_confident(codes, probabilities) if _all_present(codes, probabilities) else None
     off = 0.0 if joint is None else float(joint.sum() - np.trace(joint))
     high = float((1 - probabilities[np.arange(len(codes)), codes]).sum())
     return min(0.5 * evidence * off, high), high
 
 
 def _all_present(codes: Codes, probabilities: Floats) -> bool:
-    # cleanlab's count needs every class of the probabilities among the labels.
+    # A class that no label names has no threshold.
     return bool(len(np.unique(codes)) == probabilities.shape[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from dcai.base.display import show_share
 from dcai.base.errors import shorten
 from dcai.base.fingerprints import canonical
 from dcai.base.parts import read_parts
-from dcai.findings.learning.verdicts import CHANGES
 from dcai.findings.shape import make_findings
 from dcai.findings.wording import count_unlabelled, name_some
 
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from dcai.base.records import Scalar
     from dcai.findings.evidence import Evidence
     from dcai.findings.labels.multilabel import JudgedSets, Rows, Sets
-    from dcai.findings.report import Audit
 
 _WORD = 40  # characters of a tag or token that a sentence shows
 
@@ -138,7 +135,7 @@ def _describe_tags(evidence: Evidence) -> str:
 
 def collect_parts(evidence: Evidence, back: Rows, index: pd.Index[Any]) -> dict[str, Any]:
     """Collect what stands beside the findings about labels with parts: probabilities and the number of errors."""
-    from dcai.findings.report import ErrorEstimate
+    from dcai.findings.labels.estimates import ErrorEstimate
 
     if evidence.task == "multilabel":
         sets, judged = evidence.sets, evidence.judged_sets
@@ -155,16 +152,3 @@ def collect_parts(evidence: Evidence, back: Rows, index: pd.Index[Any]) -> dict[
     long.insert(0, "row", row[order])
     long.insert(1, "part", sentences.part[order])
     return {"probabilities": long, "expected_errors": ErrorEstimate(noise.estimate, noise.low, noise.high)}
-
-
-def settle_tags(audit: Audit, settled: pd.DataFrame) -> Audit:
-    """Set the doubt of rows whose tags were reviewed: 1 where one was changed, else that of the worst tag that is still open."""
-    about = settled[settled["column"] == audit.label]
-    changed = set(about.loc[about["verdict"].isin(CHANGES), "row"].astype(int))
-    left = audit.findings[(audit.findings["detector"] == "labels")].groupby("row")["doubt"].max()
-    scores = audit.scores.copy()
-    doubt = scores["labels"].to_numpy(dtype=np.float32).copy()
-    for row in set(about["row"].astype(int)) | set(settled.loc[settled["column"].isna(), "row"].astype(int)):
-        doubt[row] = 1.0 if row in changed else float(left.get(row, 0.0))
-    scores["labels"] = doubt
-    return replace(audit, scores=scores)

@@ -15,6 +15,7 @@ from dcai.findings.features import embeddings, networks
 from dcai.findings.labels import folded, frugal, models
 from dcai.findings.labels.models import Candidate, View
 from dcai.findings.labels.teaching import teach_again
+from dcai.findings.memory import release_views
 from dcai.findings.wording import describe_mixture
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def _predict_frugally(evidence: Evidence, folds: Any, size: int) -> tuple[Floats
     found, weights = frugal.mix_frugally(listed, see, lesson, tell)
     if set(roles.values()) == {"text"} and len(folds) <= frugal.TAUGHT_ROWS:
         found = frugal.teach_again(found, [m for m in listed if weights.get(m.name)], see, lesson, tell)
+    release_views(evidence)
     return found, "; ".join([describe_mixture(weights), *notes])
 
 

@@ -18,6 +18,7 @@ ROUNDING = 1e-12  # of a large size that is none of a few wild ones: what is sma
 LARGE = 0.9  # the share of the sizes that are smaller than it
 TAILS = (2.0, 3.0, 5.0, 10.0, 30.0)  # degrees of freedom that are tried
 STEPS = 60
+SETTLED = 1e-5  # a fit that moves less, relative to the spread, has come to its end
 BROAD = 2.0  # wrong labels spread this many times as far as all labels
 WRONG = 0.01  # the share of each kind of wrong labels that is believed in to begin with,
 PRIOR = 20.0  # as strongly as if so many labels had shown it
@@ -71,7 +72,11 @@ class Judgement:
 
 
 def judge_residuals(
-    values: Floats, predicted: Floats, spread: Floats | None = None, slips: Sequence[Slip] = ()
+    values: Floats,
+    predicted: Floats,
+    spread: Floats | None = None,
+    slips: Sequence[Slip] = (),
+    tails: Sequence[float] = TAILS,
 ) -> Judgement:
     """Tell wrong labels from usual ones by a mixture of both, fitted to the residuals.
 
@@ -89,6 +94,8 @@ def judge_residuals(
     slips : sequence of (array of float, array of float)
         For each slip what the labels would be without it (NaN where it is impossible), and the logarithm of how much
         denser the labels would lie there.
+    tails : sequence of float
+        The degrees of freedom to try.
 
     Examples
     --------
@@ -103,10 +110,10 @@ def judge_residuals(
     if note:
         return _judge_exact(residuals, predicted, known, note)
     meant = [(without[known], density[known]) for without, density in slips]
-    even = _fit_mixture(values[known], predicted[known], np.ones(len(known)), meant)
+    even = _fit_mixture(values[known], predicted[known], np.ones(len(known)), meant, tails)
     best, uneven = even, False
     if spread is not None and len(known) >= SPREAD_ROWS:
-        own = _fit_mixture(values[known], predicted[known], spread[known], meant)
+        own = _fit_mixture(values[known], predicted[known], spread[known], meant, tails)
         # What both doubt has no say in what is usual.
         sound = np.maximum(own.doubt, even.doubt) < LIKELY
         best, uneven = (own, True) if (own.each - even.each)[sound].sum() > SURE_GAIN else (even, False)
@@ -128,7 +135,9 @@ class _Mixture(NamedTuple):
     freedom: float
 
 
-def _fit_mixture(values: Floats, predicted: Floats, spread: Floats, slips: Sequence[Slip]) -> _Mixture:
+def _fit_mixture(
+    values: Floats, predicted: Floats, spread: Floats, slips: Sequence[Slip], tails: Sequence[float]
+) -> _Mixture:
     """Fit usual and wrong labels by expectation and maximisation, for several lengths of tails; the best stays."""
     from scipy import stats
 
@@ -137,7 +146,7 @@ def _fit_mixture(values: Floats, predicted: Floats, spread: Floats, slips: Seque
     broad = stats.t.pdf((values - np.median(values)) / scale, 1) / scale
     z = (values - predicted) / spread
     meant = [((without - predicted) / spread, density - np.log(spread)) for without, density in slips]
-    return max((_fit_tails(z, spread, broad, meant, freedom) for freedom in TAILS), key=lambda found: found.fit)
+    return max((_fit_tails(z, spread, broad, meant, freedom) for freedom in tails), key=lambda found: found.fit)
 
 
 def _fit_tails(z: Floats, spread: Floats, broad: Floats, slips: Sequence[Slip], freedom: float) -> _Mixture:
@@ -161,13 +170,19 @@ def _fit_tails(z: Floats, spread: Floats, broad: Floats, slips: Sequence[Slip], 
         mixed = (1 - shares.sum()) * usual + kinds.sum(axis=1)
         parts = kinds / np.maximum(mixed, TINY)[:, None]
         doubt = parts.sum(axis=1)
+        before = middle, above + below
         # The weights of Student's t: what lies far out counts less.
         off = z - middle
         scale = np.where(off < 0, below, above)
         weight = (1 - doubt) * (freedom + 1) / (freedom + (off / scale) ** 2)
         middle = float((weight * z / scale**2).sum() / (weight / scale**2).sum())
         below, above = _fit_sides(z - middle, weight, 1 - doubt, max(below, above))
-        shares = (parts.sum(axis=0) + PRIOR * first) / (len(z) + PRIOR)
+        last, shares = shares, (parts.sum(axis=0) + PRIOR * first) / (len(z) + PRIOR)
+        moved = np.abs(shares - last).sum() + (abs(middle - before[0]) + abs(above + below - before[1])) / (
+            above + below
+        )
+        if moved < SETTLED:
+            break
     belief = float((first * np.log(shares)).sum() + (1 - first.sum()) * np.log(1 - shares.sum()))
     each = np.log(np.maximum(mixed, TINY))
     return _Mixture(np.clip(doubt, 0.0, 1.0), each, float(each.sum()) + PRIOR * belief, middle, below, above, freedom)

@@ -46,8 +46,9 @@ def predict_tags(evidence: Evidence) -> tuple[Floats, str]:
         evidence.progress("tokens", done, len(makers) + 1)
         raw = models.predict_out_of_sample(make, features, codes, folds, size)
         predicted[name] = models.temper(raw, codes)
-    first = models.temper(models.mix(predicted, models.weigh(predicted, codes)), codes)
-    predicted = {"words and shapes": first, "tags around": _learn_from_neighbours(sentences, first, folds)}
+    evidence.progress("tokens", len(makers), len(makers) + 1)
+    raw = models.predict_out_of_sample(makers["words"], _add_neighbours(features, sentences), codes, folds, size)
+    predicted["tags around"] = models.temper(raw, codes)
     weights = models.weigh(predicted, codes)
     return models.temper(models.mix(predicted, weights), codes), describe_mixture(weights)
 
@@ -110,19 +111,17 @@ def _describe(word: str) -> list[str]:
     return [f"w={lower}", f"s={shape}", f"{lower[-LONGEST:]}>", *ends]
 
 
-def _learn_from_neighbours(sentences: Sentences, first: Floats, folds: Rows) -> Floats:
-    """Predict each tag again from the first prediction, those of its neighbours and their given tags, not its own."""
-    from sklearn.linear_model import LogisticRegression
+def _add_neighbours(features: Any, sentences: Sentences) -> Any:
+    """Add the given tags of both neighbours, not its own, to each token's features.
 
-    codes, size = sentences.labels.codes, first.shape[1]
-    odds = np.log(np.maximum(first, 1e-6)) / 5  # of about the size of the other columns
-    given = np.eye(size + 1)[codes][:, :size]
-    inner, outer = (~sentences.first)[:, None], (~sentences.last)[:, None]
-    around = [np.roll(x, 1, axis=0) * inner for x in (first, given)] + [
-        np.roll(x, -1, axis=0) * outer for x in (first, given)
-    ]
-    seen = np.hstack([odds, *around, inner, outer])
-    found = models.predict_out_of_sample(
-        lambda _: LogisticRegression(C=1.0, max_iter=1000), seen, codes, folds, size, most=models.TREE_ROWS
-    )
-    return models.temper(found, codes)
+    No first predictions: those of the tokens that are learnt from were made by models that know the tags which are to be
+    predicted, and would hand them on.
+    """
+    from scipy import sparse
+
+    codes, size = sentences.labels.codes, len(sentences.labels.names)
+    given = sparse.csr_matrix(np.eye(size + 1)[codes][:, :size])
+    inner, outer = ((~side).astype(float) for side in (sentences.first, sentences.last))
+    places = np.arange(len(codes))
+    before, after = given[np.roll(places, 1)], given[np.roll(places, -1)]
+    return sparse.hstack([features, sparse.diags(inner) @ before, sparse.diags(outer) @ after], format="csr")

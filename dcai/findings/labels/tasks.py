@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.errors import InputError, shorten
-from dcai.base.fingerprints import plain
+from dcai.base.fingerprints import distinct_cells, plain
 from dcai.base.kinds import kind_of
 from dcai.base.parts import SPACE, list_of, read_list, read_parts
 from dcai.base.records import Scalar
@@ -58,7 +58,8 @@ def read_task(table: Table, asked: Task | None, features: tuple[str, ...] | None
                 f"Expected {kind} a row for task={asked!r}. Use task='multilabel' for sets of classes, or task='token' for a tag for each token."
             )
         return Reading(asked)
-    cells = [plain(v) for v in column]
+    codes, distinct = distinct_cells(column)
+    cells = np.array([*map(plain, distinct), None], dtype=object)[codes].tolist()
     if asked == "token":
         return _read_token(table, cells, listed=listed, names=features)
     if asked == "multilabel":
@@ -188,7 +189,7 @@ def _separates(cells: list[Scalar], separator: str) -> bool:
     texts = [v for v in cells if v is not None]
     if len(texts) < FEWEST_ROWS or not all(isinstance(v, str) for v in texts):
         return False
-    distinct = {str(v): read_parts(v, separator) or [] for v in texts}
+    distinct = {str(v): read_parts(v, separator) or [] for v in dict.fromkeys(texts)}
     several = [its for its in distinct.values() if len(its) > 1]
     if not several or any(len(set(its)) < len(its) for its in several):
         return False

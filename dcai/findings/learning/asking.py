@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.findings.learning.cellfeatures import FEATURES
-from dcai.findings.learning.witnesses import Witnesses
+from dcai.findings.learning.error_model import CellEvidence
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -19,11 +19,11 @@ POWER = 0.5  # a cluster with four times as much undecided in it is worth twice 
 FADE = 2.0  # the second member of a cluster that is looked at tells a quarter of what the first did
 
 
-def sort_cells(witnesses: Witnesses, name: str) -> Codes:
+def sort_cells(evidence: CellEvidence, name: str) -> Codes:
     """Sort the cells of a column into clusters: doubted in the same words, written alike, as rare, as expected by others."""
-    column, measures = witnesses.cells.columns[name], witnesses.cells.measure(name)
+    column, measures = evidence.cells.columns[name], evidence.cells.measure(name)
     shapes = pd.factorize(np.array(column.families["shape"], dtype=object))[0][column.codes]
-    parts = [shapes, pd.factorize(witnesses.doubts[name].kinds)[0]]
+    parts = [shapes, pd.factorize(evidence.doubts[name].kinds)[0]]
     parts += [np.digitize(measures[:, FEATURES.index(f)], steps) for f, steps in STEPS.items()]
     code = np.zeros(len(shapes), dtype=np.int64)
     for part in parts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from dcai.base.table import Table
+from dcai.findings.cells.formats import read_number
+from dcai.findings.cells.units import convert
 from dcai.findings.learning.cellfeatures import to_text
 
 DETECTOR = "patterns"
@@ -132,6 +135,7 @@ def _candidates(given: str, value: str) -> Iterator[Rewriting]:
     for mark in sorted({c for c in given if not c.isalnum()}):
         yield Rewriting(f"remove {mark}", lambda text, mark=mark: text.replace(mark, ""), 0.6)  # type: ignore[misc]  # mypy knows no default in a lambda
         yield Rewriting(f"halve {mark}", lambda text, mark=mark: text.replace(2 * mark, mark), 0.55)  # type: ignore[misc]  # likewise
+    yield from _list_units(given, value)
     if value and given.startswith(value):
         yield _strip(given[len(value) :], end=True)
     if value and given.endswith(value):
@@ -140,6 +144,38 @@ def _candidates(given: str, value: str) -> Iterator[Rewriting]:
         yield Rewriting("number", _only_number, 0.65)
         yield Rewriting("trailing zeros", _without_end, 0.62)
         yield Rewriting("decimals", _without_zeros, 0.6)
+
+
+def _list_units(given: str, value: str) -> Iterator[Rewriting]:
+    """List the ways in which a number got another unit or currency: written otherwise, or converted."""
+    mine, its = read_number(given), read_number(value)
+    if mine is None or its is None or (mine.before, mine.after) == (its.before, its.after):
+        return
+    known = convert(mine.after, its.after) if mine.after and its.after else None
+    decimals = len(its.plain.partition(".")[2])
+    name = f"unit {mine.before}|{mine.after} to {its.before}|{its.after}"
+    frame = (mine.before, mine.after, value[: _find_digits(value)], its.after)
+    if mine.value == its.value:
+        yield Rewriting(name, lambda text: _write_unit(text, frame, None, 0), 0.68)
+    elif known is not None and math.isclose(mine.value * known, its.value, abs_tol=0.5 * 10.0**-decimals, rel_tol=1e-9):
+        yield Rewriting(f"{name} times {known:g}", lambda text: _write_unit(text, frame, known, decimals), 0.68)
+
+
+def _find_digits(text: str) -> int:
+    """Return where the number of a text begins: at its sign or first digit."""
+    found = re.search(r"[-+]?[\d.]", text)
+    return found.start() if found else len(text)
+
+
+def _write_unit(text: str, frame: tuple[str, str, str, str], factor: float | None, decimals: int) -> str:
+    """Write a number that has the first unit with the second one; all other texts stay as they are."""
+    before, after, lead, end = frame
+    number = read_number(text)
+    if number is None or number.before != before or number.after != after:
+        return text
+    if factor is not None:
+        return f"{lead}{number.value * factor:.{decimals}f}{end}"
+    return f"{lead}{text.rstrip()[_find_digits(text) : len(text.rstrip()) - len(after)]}{end}"
 
 
 def _strip(part: str, *, end: bool) -> Rewriting:

@@ -14,9 +14,9 @@ from dcai.base.table import Table
 from dcai.findings.learning.cellfeatures import Cells
 from dcai.findings.learning.edits import DETECTOR as SHOWN
 from dcai.findings.learning.edits import Lesson, find_rewritings, rewrite
-from dcai.findings.learning.kinds import kind_of_finding
+from dcai.findings.learning.error_model import CellEvidence, Doubts, Model, learn
+from dcai.findings.learning.reason_templates import kind_of_finding
 from dcai.findings.learning.verdicts import CHANGES, Labelled, read_labelled
-from dcai.findings.learning.witnesses import Doubts, Model, Witnesses, learn
 from dcai.findings.running import name_findings
 from dcai.findings.shape import make_findings
 
@@ -99,7 +99,7 @@ def learn_lessons(cells: Cells, findings: pd.DataFrame, settled: pd.DataFrame) -
     for name, its in changed.items():
         said = ["" if found is None else found[0].rewriting.name for found in its]
         doubts[name] = replace(doubts[name], rewritings=said)
-    model = learn(Witnesses(cells, doubts), labelled)
+    model = learn(CellEvidence(cells, doubts), labelled)
     return Lessons(model, labelled, {name: model.judge(name) for name in names}, changed)
 
 
@@ -120,7 +120,7 @@ def apply_lessons(lessons: Lessons, findings: pd.DataFrame, settled: pd.DataFram
     pandas.DataFrame
         With the columns of `findings`, in no order.
     """
-    table = lessons.model.witnesses.cells.table
+    table = lessons.model.evidence.cells.table
     flagged = flag_cells(lessons)
     pairs = list(zip(findings["row"], findings["column"], strict=True))
     stays = np.array([flagged[c][r] for r, c in pairs], dtype=np.bool_)
@@ -199,7 +199,7 @@ def _trust_suggestions(findings: pd.DataFrame, settled: pd.DataFrame) -> pd.Data
 
 def _show(lessons: Lessons, name: str, rows: npt.NDArray[np.intp]) -> pd.DataFrame:
     """Make findings of the flagged cells of a column: as an edit would rewrite them, or as like what was corrected."""
-    cells = lessons.model.witnesses.cells
+    cells = lessons.model.evidence.cells
     chance = lessons.chance[name][rows]
     its = [lessons.changed[name][c] for c in cells.columns[name].codes[rows]]
     because = _give_reasons(lessons, name, rows)
@@ -217,7 +217,7 @@ def _show(lessons: Lessons, name: str, rows: npt.NDArray[np.intp]) -> pd.DataFra
 
 def _give_reasons(lessons: Lessons, name: str, rows: npt.NDArray[np.intp]) -> list[str]:
     """Name for each cell what speaks most against it, with a corrected cell of which the same is true."""
-    column = lessons.model.witnesses.cells.columns[name]
+    column = lessons.model.evidence.cells.columns[name]
     parts = {
         group: its[rows] for group, its in lessons.model.weigh(name).items() if group in _BECAUSE or group == "oddness"
     }

@@ -16,10 +16,9 @@ from dcai.base.errors import InputError, shorten
 from dcai.base.fingerprints import plain
 from dcai.base.parts import SPACE, replace_parts
 from dcai.base.records import Decisions
-from dcai.findings.labels.part_findings import settle_tags
 from dcai.findings.learning.asking import choose_telling, sort_cells
 from dcai.findings.learning.cellfeatures import Cells
-from dcai.findings.learning.kinds import kind_of_finding
+from dcai.findings.learning.error_model import CellEvidence, Model
 from dcai.findings.learning.lessons import (
     CORRECTED,
     LEARNT,
@@ -29,8 +28,8 @@ from dcai.findings.learning.lessons import (
     list_columns,
     read_doubts,
 )
+from dcai.findings.learning.reason_templates import kind_of_finding
 from dcai.findings.learning.verdicts import CHANGES, cover, leave_open, split_cells
-from dcai.findings.learning.witnesses import Model, Witnesses
 from dcai.findings.progress import Progress, tell_progress
 from dcai.findings.report import Audit
 from dcai.findings.wording import count
@@ -80,14 +79,14 @@ def _choose_by_cells(audit: Audit, seen: frozenset[int], number: int) -> list[in
     """Choose rows by all their cells, doubted or not: an error may be where no detector looks."""
     table, lessons = audit.table, audit.reviewed.get("lessons")
     if isinstance(lessons, Lessons):
-        witnesses, chance = lessons.model.witnesses, lessons.chance
+        evidence, chance = lessons.model.evidence, lessons.chance
     else:
         names = list_columns(table)
-        witnesses = Witnesses(Cells(table, names), read_doubts(table, names, _find_base(audit).findings))
-        chance = {name: Model(witnesses).judge(name) for name in names}
+        evidence = CellEvidence(Cells(table, names), read_doubts(table, names, _find_base(audit).findings))
+        chance = {name: Model(evidence).judge(name) for name in names}
     order = np.empty(len(table), dtype=np.intp)
     order[np.lexsort(table.row_hashes.T)] = np.arange(len(table))
-    clusters = {name: sort_cells(witnesses, name) for name in witnesses.cells.names}
+    clusters = {name: sort_cells(evidence, name) for name in evidence.cells.names}
     return choose_telling(clusters, chance, seen, order, number)
 
 
@@ -146,12 +145,12 @@ def refine(audit: Audit, log: Decisions, progress: bool | Progress | None) -> Au
     findings = rank_findings(pd.concat(filled, ignore_index=True) if filled else others[:0])
     checks = _account(fresh, findings, lessons, settled, time.perf_counter() - start)
     learnt = replace(fresh, findings=findings, checks=checks, reviewed=reviewed)
-    if audit.task == "token":
-        return settle_tags(learnt, settled)
     if audit.label is None:
         return learnt
-    from dcai.findings.learning.reviewed import settle_labels
+    from dcai.findings.learning.reviewed import settle_labels, settle_tags
 
+    if audit.task == "token":
+        return settle_tags(learnt, settled)
     learnt = settle_labels(learnt, base, settled)
     return replace(learnt, checks=_count_findings(learnt))
 
@@ -173,12 +172,12 @@ def _take_cells(audit: Audit) -> Cells:
     """Take the cells that were measured before, or measure them now."""
     lessons = audit.reviewed.get("lessons")
     if isinstance(lessons, Lessons):
-        return lessons.model.witnesses.cells
+        return lessons.model.evidence.cells
     return Cells(audit.table, list_columns(audit.table))
 
 
 def _is_about_cells(audit: Audit, lessons: Lessons | None) -> npt.NDArray[np.bool_]:
-    names = [] if lessons is None else lessons.model.witnesses.cells.names
+    names = [] if lessons is None else lessons.model.evidence.cells.names
     about = audit.findings["column"].isin(list(names)) & (audit.findings["row"] >= 0)
     return about.to_numpy(dtype=np.bool_)
 

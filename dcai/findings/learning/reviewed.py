@@ -10,10 +10,10 @@ import pandas as pd
 
 from dcai.base.fingerprints import canonical
 from dcai.findings.labels.classes import read_labels
-from dcai.findings.labels.estimates import estimate_errors
+from dcai.findings.labels.estimates import ErrorEstimate, estimate_errors
 from dcai.findings.labels.noise import estimate_noise
 from dcai.findings.learning.verdicts import CHANGES, split_cells
-from dcai.findings.report import Audit, ErrorEstimate
+from dcai.findings.report import Audit
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -95,6 +95,16 @@ def _recalibrate(doubt: Floats, seen: Floats, truth: Floats) -> Floats:
     return np.where(like, np.minimum(shift(doubt, by), seen.max()), doubt)
 
 
+def _expect_left(doubt: Floats, seen: Floats, truth: Floats) -> Floats:
+    """Shift doubts to what the verdicts let expect: those unlike the reviewed ones by half as much downwards, never upwards."""
+    seen, truth = seen[~np.isnan(seen)], truth[~np.isnan(seen)]
+    if not len(seen):
+        return doubt
+    by = fit_shift(seen, truth)
+    like = (doubt >= seen.min()) & (doubt <= seen.max())
+    return np.where(doubt > 0, shift(doubt, np.where(like, by, min(by / 2, 0.0))), doubt)
+
+
 def _own(audit: Audit) -> pd.DataFrame:
     found = audit.findings
     return found[(found["detector"] == "labels") & (found["row"] >= 0)]
@@ -152,7 +162,7 @@ def fit_shift(doubt: Floats, truth: Floats) -> float:
     return float(tried[int(np.argmax(fit))])
 
 
-def shift(doubt: Floats, by: float) -> Floats:
+def shift(doubt: Floats, by: float | Floats) -> Floats:
     """Shift the log-odds of doubts."""
     odds = np.clip(doubt, 1e-9, 1 - 1e-9)
     return np.asarray(1 / (1 + (1 - odds) / odds * np.exp(-by)))
@@ -165,8 +175,7 @@ def _recount(audit: Audit, base: Audit, truth: Floats, rows: Rows, gone: npt.NDA
         return None
     doubt = base.scores["labels"].to_numpy(dtype=np.float64)
     # A model that was taught the corrections sees less noise than there was: how much is left, the first one knows.
-    moved = _recalibrate(doubt, doubt[rows], truth)
-    share = float(np.nansum(moved[~gone])) / max(float(np.nansum(doubt)), _TINY)
+    share = float(np.nansum(_expect_left(doubt, doubt[rows], truth)[~gone])) / max(float(np.nansum(doubt)), _TINY)
     left = ErrorEstimate(*(min(1.0, share) * v for v in before))
     if audit.task == "classification" and audit.probabilities is not None:
         left = _count_open(audit, left.estimate, gone)
@@ -188,3 +197,16 @@ def _count_open(audit: Audit, estimate: float, gone: npt.NDArray[np.bool_]) -> E
     noise = estimate_noise(chances, codes)
     range_ = estimate_errors(chances, codes, noise.doubt, weak=noise.weak, evidence=noise.evidence)
     return ErrorEstimate(max(estimate, range_.low), range_.low, max(estimate, range_.high))
+
+
+def settle_tags(audit: Audit, settled: pd.DataFrame) -> Audit:
+    """Set the doubt of rows whose tags were reviewed: 1 where one was changed, else that of the worst tag that is still open."""
+    about = settled[settled["column"] == audit.label]
+    changed = set(about.loc[about["verdict"].isin(CHANGES), "row"].astype(int))
+    left = audit.findings[(audit.findings["detector"] == "labels")].groupby("row")["doubt"].max()
+    scores = audit.scores.copy()
+    doubt = scores["labels"].to_numpy(dtype=np.float32).copy()
+    for row in set(about["row"].astype(int)) | set(settled.loc[settled["column"].isna(), "row"].astype(int)):
+        doubt[row] = 1.0 if row in changed else float(left.get(row, 0.0))
+    scores["labels"] = doubt
+    return replace(audit, scores=scores)

@@ -17,7 +17,10 @@ import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from dcai.base.errors import InputError, shorten
 from dcai.base.table import Table
@@ -63,6 +66,15 @@ class Rule:
             return evaluate(self.tree, table, self.columns)
         except Unfit as reason:
             raise InputError(f"{_name(self.text)} cannot be evaluated: {reason}. {_EXAMPLES}") from reason
+
+
+class Break(NamedTuple):
+    """The rows that break one rule: of one column, or as a whole where it speaks of several."""
+
+    rows: npt.NDArray[np.intp]
+    rule: str
+    columns: tuple[str, ...]
+    known: int
 
 
 def read_rules(table: Table, rules: Any) -> Any:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from dcai.base.errors import shorten
-from dcai.findings.detectors.rules import Break
 from dcai.findings.evidence import Evidence
+from dcai.findings.rules.rulebook import Break
 from dcai.findings.shape import make_findings
 
 

@@ -14,9 +14,9 @@ from dcai.base.display import show_share
 from dcai.base.errors import InputError
 from dcai.findings.detectors import Detector
 from dcai.findings.evidence import Settings, Unmet
-from dcai.findings.labels.estimates import estimate_errors
+from dcai.findings.labels.estimates import ErrorEstimate, estimate_errors
 from dcai.findings.progress import Progress
-from dcai.findings.report import Audit, ErrorEstimate
+from dcai.findings.report import Audit
 from dcai.findings.running import empty_findings, name_findings, rank_findings
 from dcai.findings.shape import NOTE
 from dcai.findings.streaming.inquiries import inquire
@@ -178,7 +178,7 @@ def _expect(work: Work) -> ErrorEstimate | None:
     if work.judged is None:
         return None
     noise, codes = work.sample.noise, work.sample.labels.codes
-    counted = estimate_errors(work.sample.probabilities, codes, noise.doubt, weak=noise.weak)
+    counted = estimate_errors(work.sample.probabilities, codes, noise.doubt, weak=noise.weak, evidence=noise.evidence)
     known = max(len(work.sample.labels.known), 1)
     scale = work.judged.judged / known
     low, high = (max(n + sign * 2 * np.sqrt(n), 0.0) for n, sign in ((counted.low, -1), (counted.high, 1)))

@@ -12,7 +12,8 @@ import pandas as pd
 
 from dcai.base.table import Table
 from dcai.findings.cells.defaults import find_defaults
-from dcai.findings.detectors.missing import (
+from dcai.findings.cells.extremes import CELL_Z, find_cells
+from dcai.findings.cells.placeholders import (
     COMPLETE_SHARE,
     FEWEST_ROWS,
     SENTINELS,
@@ -20,7 +21,6 @@ from dcai.findings.detectors.missing import (
     judge_sentinel,
     stands_apart,
 )
-from dcai.findings.detectors.ranges import CELL_Z, find_cells
 from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import NOTE, Detector, join_findings, make_findings
 from dcai.findings.streaming.digests import read_numbers

@@ -13,10 +13,10 @@ from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.labels.classes import Labels
 from dcai.findings.shape import NOTE, join_findings, make_findings
 from dcai.findings.streaming import columns as wholes
+from dcai.findings.streaming.judging import judge_labels
 from dcai.findings.streaming.labelling import (
     Judged,
     check_learnable,
-    judge_labels,
     narrow_labels,
     suggest_sure,
 )

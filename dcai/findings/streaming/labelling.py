@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,17 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dcai.base.display import show_share
 from dcai.base.fingerprints import canonical
 from dcai.findings.evidence import MOSTLY, Unmet
 from dcai.findings.labels.classes import Labels, read_labels
 from dcai.findings.labels.estimates import judge_suggestions
-from dcai.findings.streaming.judges import Mixture, Views, fit_mixtures
-from dcai.findings.streaming.survey import find_repeated
+from dcai.findings.streaming.judges import Mixture
 
 if TYPE_CHECKING:
     from dcai.findings.evidence import Evidence
-    from dcai.findings.streaming.sources import Source
     from dcai.findings.streaming.survey import Survey
 
 Floats = npt.NDArray[np.float64]
@@ -165,7 +161,7 @@ class Verdicts:
         """Return the doubt of rows that the full mixture has judged, which are flagged, and the best other class."""
         rank, truth = self.unmixer.judge(chances, codes)
         truth[np.arange(len(codes)), codes] = -1.0
-        return _look_up(rank, self.curve), rank >= self.threshold, truth.argmax(axis=1)
+        return look_up(rank, self.curve), rank >= self.threshold, truth.argmax(axis=1)
 
 
 def learn_verdicts(evidence: Evidence, cheap: Mixture, dearer: Mixture | None, rows: int) -> Verdicts:
@@ -202,7 +198,7 @@ def _fit_curve(rank: Floats, doubt: Floats) -> tuple[Floats, Floats]:
     return np.asarray(found.X_thresholds_), np.asarray(found.y_thresholds_)
 
 
-def _look_up(rank: Floats, curve: tuple[Floats, Floats]) -> Floats:
+def look_up(rank: Floats, curve: tuple[Floats, Floats]) -> Floats:
     """Read a curve at ranks from 0 to 1, in steps that are finer than what a sample can tell."""
     steps = np.interp(np.linspace(0, 1, _POINTS + 1), *curve)
     return np.asarray(steps[np.rint(np.clip(rank, 0.0, 1.0) * _POINTS).astype(np.intp)])
@@ -230,140 +226,6 @@ class Collector:
         joined = Found(*(np.concatenate([part[i] for part in self.parts]) for i in range(len(Found._fields))))
         order = np.lexsort((self.ties[joined.rows], -joined.doubt))
         return joined.take(order[: self.most])
-
-
-def judge_labels(  # noqa: PLR0917 (what a pass over all rows needs)
-    source: Source,
-    survey: Survey,
-    evidence: Evidence,
-    sampled: Rows,
-    classes: Codes,
-    most: int,
-    tell: Callable[[int], None],
-) -> Judged:
-    """Judge every label.
-
-    Parameters
-    ----------
-    source, survey : Source, Survey
-        The data, and what the first pass counted.
-    evidence : Evidence
-        The sample, with its labels read.
-    sampled : array of int
-        Where the rows of the evidence stand in the source.
-    classes : array of int
-        The class, as the sample numbers it, of each distinct label; -1 for none, and as the last.
-    most : int
-        So many flagged rows are kept, the worst.
-    tell : callable
-        Told how many rows are judged.
-    """
-    assert survey.labels is not None
-    labels = evidence.labels
-    if not evidence.roles:
-        raise Unmet("no column can serve as a feature")
-    views = Views(evidence.roles, evidence.table.frame)
-    cheap, dearer = fit_mixtures(evidence, views, len(labels.names))
-    rule = learn_verdicts(evidence, cheap, dearer, len(source))
-    doubt = np.zeros(len(source), dtype=np.float32)
-    kept = Collector(most, survey.whole)
-    apart = np.zeros(len(source), dtype=np.bool_)
-    apart[sampled] = True
-    copies = _find_copies(survey, sampled, apart)
-    apart[copies] = True
-    needed = list(dict.fromkeys([*cheap.views, *rule.full.views]))
-    for start, batch in source.read_batches(views.columns):
-        end = start + batch.num_rows
-        codes = classes[survey.labels[start:end]]
-        _judge_batch(rule, views.show(batch, needed), start, codes, apart[start:end], doubt[start:end], kept)
-        tell(end)
-    noise = evidence.noise
-    _judge_known(rule, evidence, survey, sampled, copies, classes, doubt, kept)
-    doubt[sampled] = noise.doubt
-    doubt[(survey.labels >= 0) & (classes[survey.labels] < 0)] = np.nan  # classes that the sample does not hold
-    found = kept.finish()
-    judged = int((classes[survey.labels] >= 0).sum())
-    return Judged(doubt, found, kept.flagged, judged, _describe(rule, len(sampled), len(copies)))
-
-
-def _judge_batch(  # noqa: PLR0917 (the parts of a batch)
-    rule: Verdicts,
-    shown: Mapping[str, Any],
-    start: int,
-    codes: Codes,
-    apart: npt.NDArray[np.bool_],
-    doubt: npt.NDArray[np.float32],
-    kept: Collector,
-) -> None:
-    """Judge the rows of a batch that no model has seen."""
-    rows = np.flatnonzero((codes >= 0) & ~apart)
-    if not len(rows):
-        return
-    every = {name: view if len(rows) == len(codes) else view[rows] for name, view in shown.items()}
-    chances = rule.cheap.predict(every)
-    given = codes[rows]
-    if rule.bar > 0:
-        easy = 1 - chances[np.arange(len(rows)), given]
-        doubt[rows] = _look_up(easy, rule.first)
-        its = np.flatnonzero(easy >= rule.bar)
-        rows, given = rows[its], given[its]
-        chances = rule.full.predict({name: view[its] for name, view in every.items()}) if len(its) else chances[its]
-    elif rule.full is not rule.cheap:
-        chances = rule.full.predict(every)
-    found, flagged, best = rule.look(chances, given)
-    doubt[rows] = found
-    its = np.flatnonzero(flagged)
-    kept.add(Found(rows[its] + start, found[its], given[its], best[its], chances[its]))
-
-
-def _find_copies(survey: Survey, sampled: Rows, apart: npt.NDArray[np.bool_]) -> Rows:
-    """Find the rows beside the sample whose features are those of a row of it: the models have seen them too."""
-    again = find_repeated(survey.features)
-    again = again[~apart[again]]
-    return again[np.isin(survey.features[again], survey.features[sampled])]
-
-
-def _judge_known(  # noqa: PLR0917 (both kinds of rows that the models have seen)
-    rule: Verdicts,
-    evidence: Evidence,
-    survey: Survey,
-    sampled: Rows,
-    copies: Rows,
-    classes: Codes,
-    doubt: npt.NDArray[np.float32],
-    kept: Collector,
-) -> None:
-    """Judge the rows of the sample by the models that have not seen them, and copies as the row that they equal."""
-    assert survey.labels is not None
-    noise, codes = evidence.noise, evidence.labels.codes
-    its = np.flatnonzero(noise.flagged)
-    _, _, best = rule.look(rule.full.sampled[its], codes[its])
-    kept.add(Found(sampled[its], noise.doubt[its], codes[its], best, rule.full.sampled[its]))
-    given = classes[survey.labels[copies]]
-    copies, given = copies[given >= 0], given[given >= 0]
-    if len(copies):
-        order = np.argsort(survey.features[sampled], kind="stable")
-        twins = order[np.searchsorted(survey.features[sampled], survey.features[copies], sorter=order)]
-        chances = rule.full.sampled[twins]
-        found, flagged, best = rule.look(chances, given)
-        doubt[copies] = found
-        its = np.flatnonzero(flagged)
-        kept.add(Found(copies[its], found[its], given[its], best[its], chances[its]))
-
-
-def _describe(rule: Verdicts, sampled: int, copies: int) -> list[str]:
-    notes = [f"models learnt from a sample of {sampled:,} rows, drawn by content, and judged all others"]
-    if copies:
-        notes.append(f"{copies:,} rows that equal one of the sample were judged as that one")
-    if rule.bar > 0:
-        notes.append(
-            f"{rule.cheap.note} looked at every row, {rule.full.note} at the {show_share(rule.shown)} of rows that held "
-            f"{show_share(rule.caught)} of what it flags in the sample"
-        )
-    else:
-        notes.append(rule.full.note)
-    notes.append("forests, kernels and neighbours were left out, for they cost too much a row")
-    return notes
 
 
 def suggest_sure(evidence: Evidence, found: Found) -> Floats:

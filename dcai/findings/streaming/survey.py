@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from dcai.base.fingerprints import canonical
-from dcai.findings.detectors.missing import COMPLETE_SHARE, SENTINELS
+from dcai.findings.cells.placeholders import COMPLETE_SHARE, SENTINELS
 from dcai.findings.streaming.digests import Digester, Digests, mix, number_cells, read_numbers
 from dcai.findings.streaming.sources import Source
+from dcai.findings.streaming.stretches import Stretch, split_source
+from dcai.findings.workers import count_workers, has_workers, spread
 
 Rows = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
@@ -84,6 +87,24 @@ class Tally:
             self.empty_rows = None
         elif self.empty_rows is not None:
             self.empty_rows.append(start + np.flatnonzero(empty))
+
+    def join(self, later: Tally, most: int) -> None:
+        """Add what was counted of rows that follow; keep at most so many rows of empty cells."""
+        self.empty += later.empty
+        if self.empty_rows is None or later.empty_rows is None or self.empty > most:
+            self.empty_rows = None
+        else:
+            self.empty_rows += later.empty_rows
+        for value, times in later.counts.items():
+            before = self.counts.get(value, 0)
+            self.counts[value] = before + times
+            if before < MOST_PLACES:
+                kept = np.concatenate(later.sentinels[value])[: MOST_PLACES - before]
+                self.sentinels.setdefault(value, []).append(kept)
+        for places in later.infinite:
+            self.infinite.append(places[: max(MOST_PLACES - sum(map(len, self.infinite)), 0)])
+        self.low, self.high = min(self.low, later.low), max(self.high, later.high)
+        self.others += later.others
 
     def _add_sentinels(
         self, start: int, known: npt.NDArray[np.generic], marked: Rows, empty: npt.NDArray[np.bool_] | None
@@ -156,6 +177,10 @@ class LabelNumbers:
     def number(self, column: pa.Array) -> Codes:
         """Return the number of each label of a batch, -1 for none."""
         codes, distinct = number_cells(column)
+        return self.join(distinct)[codes]
+
+    def join(self, distinct: Sequence[object]) -> Codes:
+        """Return the number of each of these labels, and as the last that of none, -1."""
         places = np.full(len(distinct) + 1, -1, dtype=np.int32)
         for place, cell in enumerate(distinct):
             if canonical(cell) is None or (isinstance(cell, str) and not cell.strip()):
@@ -168,7 +193,27 @@ class LabelNumbers:
                 self._places[mark] = len(self.names)
                 self.names.append(cell)
             places[place] = self._places[mark]
-        return places[codes]
+        return places
+
+
+class Asked(NamedTuple):
+    """What the first pass is to look at; see `survey_source`."""
+
+    source: Source
+    features: Sequence[str]
+    label: str | None
+    key: Sequence[str]
+    others: Sequence[str]
+
+    @property
+    def parts(self) -> tuple[tuple[str, Sequence[str]], ...]:
+        """The columns, by what they are."""
+        return ("features", self.features), ("others", self.others), ("keys", self.key)
+
+    @property
+    def most(self) -> int:
+        """How many empty cells are kept of a column."""
+        return int((1 - COMPLETE_SHARE) * len(self.source)) + 1
 
 
 def survey_source(
@@ -192,35 +237,70 @@ def survey_source(
     tell : callable
         Told how many rows are read.
     """
-    size = len(source)
+    asked = Asked(source, features, label, key, others)
+    if has_workers():
+        stretches = split_source(source, count_workers())
+        survey, too_many = _join_surveys(asked, spread(_survey_stretch, asked, stretches), stretches, tell)
+    else:
+        survey, too_many = _survey_rows(asked, Stretch(range(len(source.groups)), 0, len(source)), tell)
+    if too_many and label is not None:
+        survey.labels = None
+        survey.label_digests = digest_whole(source, label)
+    return survey
+
+
+def _survey_stretch(asked: Asked, stretch: Stretch) -> tuple[Survey, bool]:
+    """Read a stretch in a worker."""
+    return _survey_rows(asked, stretch, lambda _: None)
+
+
+def _survey_rows(asked: Asked, stretch: Stretch, tell: Callable[[int], None]) -> tuple[Survey, bool]:
+    """Read the rows of a stretch; also return whether there are too many different labels."""
+    size = stretch.end - stretch.start
     digester, numbers = Digester(), LabelNumbers()
-    arrays: dict[str, Digests | None] = {
-        what: np.zeros(size, dtype=np.uint64) if names or what == "features" else None
-        for what, names in (("features", features), ("others", others), ("keys", key))
+    arrays = {
+        what: np.zeros(size, dtype=np.uint64) if names or what == "features" else None for what, names in asked.parts
     }
-    labels = None if label is None else np.full(size, -1, dtype=np.int32)
+    labels = None if asked.label is None else np.full(size, -1, dtype=np.int32)
     tallies: dict[str, Tally] = {}
-    most = int((1 - COMPLETE_SHARE) * size) + 1
-    for start, batch in source.read_batches():
-        end = start + batch.num_rows
-        for what, names in (("features", features), ("others", others), ("keys", key)):
+    for start, batch in asked.source.read_batches(groups=stretch.groups):
+        its = slice(start - stretch.start, start - stretch.start + batch.num_rows)
+        for what, names in asked.parts:
             for name in names:
                 column = batch.column(name)
                 total = arrays[what]
                 if total is not None:
-                    total[start:end] += digester.digest(name, column)
+                    total[its] += digester.digest(name, column)
                 if what == "features":
-                    _tally(tallies, name, column, start, most)
-        if labels is not None and label is not None and not numbers.too_many:
-            labels[start:end] = numbers.number(batch.column(label))
-        tell(end)
+                    _tally(tallies, name, column, start, asked.most)
+        if labels is not None and asked.label is not None and not numbers.too_many:
+            labels[its] = numbers.number(batch.column(asked.label))
+        tell(start + batch.num_rows)
     features_of = arrays["features"]
     assert features_of is not None
     survey = Survey(features_of, arrays["others"], arrays["keys"], labels, numbers.names, tallies)
-    if numbers.too_many and label is not None:
-        survey.labels = None
-        survey.label_digests = digest_whole(source, label)
-    return survey
+    return survey, numbers.too_many
+
+
+def _join_surveys(
+    asked: Asked, parts: Iterable[tuple[Survey, bool]], stretches: Sequence[Stretch], tell: Callable[[int], None]
+) -> tuple[Survey, bool]:
+    """Join what was read of stretches that follow each other."""
+    size, numbers = len(asked.source), LabelNumbers()
+    whole = Survey(np.zeros(size, dtype=np.uint64), None, None, None, numbers.names, {})
+    for (part, too_many), stretch in zip(parts, stretches, strict=True):
+        for what in ("features", "others", "keys", "labels"):
+            its = getattr(part, what)
+            if its is None:
+                continue
+            if getattr(whole, what) is None:
+                setattr(whole, what, np.zeros(size, dtype=its.dtype))
+            getattr(whole, what)[stretch.rows] = numbers.join(part.names)[its] if what == "labels" else its
+        numbers.too_many |= too_many
+        for name, tally in part.tallies.items():
+            whole.tallies.setdefault(name, Tally()).join(tally, asked.most)
+        tell(stretch.end)
+    return whole, numbers.too_many
 
 
 def _tally(tallies: dict[str, Tally], name: str, column: pa.Array, start: int, most: int) -> None:

@@ -89,9 +89,9 @@ def match_likely(table: Table, other: Table) -> tuple[Marks, float]:
     Unmet
         Where resemblance says nothing in these tables.
     """
-    from dcai.findings.detectors.near_duplicates import choose_pairs
     from dcai.findings.evidence import Settings, Unmet, make_evidence
     from dcai.findings.progress import tell_nobody
+    from dcai.findings.tables.twins import choose_pairs
 
     names, size = share_columns(table, other), len(table)
     if size + len(other) > LIKELY_ROWS:

@@ -15,6 +15,8 @@ _IBAN = (
     "MT31 MU30 NL18 NO15 PK24 PL28 PS29 PT25 QA29 RO24 RS22 SA24 SC31 SE24 SI19 SK24 SM27 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20"
 )
 LARGE_PART = 100
+_SHOWN = 30
+_FIRST = 1
 IBAN_LENGTHS = {text[:2]: int(text[2:]) for text in _IBAN.split()}
 
 
@@ -33,6 +35,8 @@ class Identifier(NamedTuple):
         The share of random candidates that pass the check.
     alone : bool
         It is only one where it fills the cell.
+    sign : str
+        A character that each holds, if there is one: what has none of it need not be searched.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Identifier(NamedTuple):
     check: Check
     chance: float
     alone: bool = False
+    sign: str = ""
 
 
 def digits_of(text: str) -> list[int]:
@@ -196,6 +201,7 @@ IDENTIFIERS = (
         ),
         _always,
         0.0,
+        sign="@",
     ),
     Identifier("an IBAN", "IBANs", _compile(_B + r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}" + _E), is_iban, 0.0),
     Identifier(
@@ -207,6 +213,7 @@ IDENTIFIERS = (
         _compile(r"(?<![\w.+])\+[1-9]\d{0,2}(?:[ ./-]?\(?\d{1,5}\)?){2,6}(?!\d)"),
         is_phone,
         0.0,
+        sign="+",
     ),
     Identifier(
         "a telephone number",
@@ -278,3 +285,17 @@ IDENTIFIERS = (
     ),
     Identifier("a Dutch BSN", "Dutch BSNs", _compile(_B + r"\d{9}" + _E), is_bsn, 1 / 11, alone=True),
 )
+
+
+def mask(text: str) -> str:
+    """Hide all letters and digits of a value but the first.
+
+    Examples
+    --------
+    >>> mask("ann@example.org"), mask("+49 30 1234")
+    ('a**@*******.***', '+4* ** ****')
+    """
+    cut = text[:_SHOWN]
+    signs = [i for i, c in enumerate(cut) if c.isalnum()]
+    hidden = set(signs[_FIRST:] if len(signs) > _FIRST else signs)
+    return "".join("*" if i in hidden else c for i, c in enumerate(cut)) + ("..." if len(text) > _SHOWN else "")

@@ -12,6 +12,7 @@ import pandas as pd
 
 from dcai.base.errors import shorten
 from dcai.base.fingerprints import canonicals
+from dcai.base.table import Table
 from dcai.findings.evidence import Evidence, Unmet
 
 Marks = npt.NDArray[np.bool_]
@@ -54,6 +55,13 @@ def list_slices(evidence: Evidence, fewest: int) -> tuple[list[Slice], list[str]
         notes.append(f"no clusters: {reason}")
     size = len(table)
     return [s for s in found if fewest <= s.inside.sum() <= size - fewest], notes
+
+
+def cut_column(table: Table, name: str) -> list[Slice]:
+    """Cut one column into groups, however few rows they have."""
+    makers = {"number": _cut_numbers, "text": _cut_lengths}
+    made = makers.get(table.kinds[name], _take_values)(name, table.frame[name])
+    return [its for its in made if its.inside.any()]
 
 
 def _quote(name: str) -> str:

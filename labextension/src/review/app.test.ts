@@ -223,6 +223,18 @@ describe('deciding', () => {
     warn.mockRestore();
   });
 
+  it('sends what was on its way when the kernel died again under its name, so that it is not written twice', async () => {
+    const old = open();
+    await settle();
+    old.silent = true;
+    press('q', 'w');
+    close?.();
+    place.replaceChildren();
+    const model = open();
+    await vi.waitFor(() => expect(verdicts(model)).toEqual(['f0 keep', 'f1 relabel dog']));
+    expect(model.decisions.map(d => d.client_id)).toEqual(old.decisions.slice(0, 2).map(d => d.client_id));
+  });
+
   it('says when all is decided, and when there is nothing', async () => {
     open({ total: 1 });
     await settle();
@@ -378,6 +390,23 @@ describe('dialogs', () => {
     expect(document.activeElement).toBe(find('.dcai-review'));
   });
 
+  it('finds a class that the card did not bring, among those that are known from the start', async () => {
+    const model = open({
+      card: () => ({ classes: many.slice(0, 20) }),
+      terms: { classes: many.map(c => c.name), agreement: '2 reviewers agree in 50 % of 4 cells.' }
+    });
+    await settle();
+    expect(find('.dcai-review-class.is-other').textContent).toContain('991 more');
+    expect(find('.dcai-review-terms').textContent).toBe('2 reviewers agree in 50 % of 4 cells.');
+    press('/');
+    const input = find<HTMLInputElement>('[role=dialog] input');
+    input.value = 'ss 730';
+    input.dispatchEvent(new Event('input'));
+    press('Enter');
+    await settle();
+    expect(verdicts(model)).toEqual(['f0 relabel class 730']);
+  });
+
   it('takes several classes as right, the given and the suggested one to begin with', async () => {
     const model = open();
     await settle();
@@ -511,7 +540,9 @@ describe('the screen', () => {
     expect(root.getAttribute('role')).toBe('application');
     expect(root.getAttribute('aria-label')).toBe('Review of 3 findings. Press ? for the keys.');
     expect(root.dataset.lmSuppressShortcuts).toBe('true');
-    const names = [...place.querySelectorAll('[role=toolbar] .dcai-review-label')].map(n => n.textContent);
+    const names = [
+      ...place.querySelectorAll('.dcai-review-footer [role=toolbar] button:not([hidden]) .dcai-review-label')
+    ].map(n => n.textContent);
     expect(names).toEqual([
       'Keep “cat”',
       'Take “dog”',

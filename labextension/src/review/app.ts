@@ -1,18 +1,22 @@
 // The review: which finding is looked at, what a key does to it, and what is said about it.
-import type { Answer, Card, Decision, Progress } from '../contract';
+import type { Answer, Card, Decision, Progress, Request, Scalar, Terms } from '../contract';
+import { Bar } from './bar';
 import { Cards } from './cards';
-import { type Draft, ordered, reasonsAgainst, toSentence, toTake, toToggle } from './choices';
+import { classOfKey, completed, type Draft, defined, reasonsAgainst, toSentence, toTake, toToggle } from './choices';
 import { type Channel, Connection } from './connection';
 import { Decider } from './decider';
+import { Define } from './define';
 import { Help } from './help';
 import { listen } from './keyboard';
 import type { Action, ActionName } from './keys';
 import { List } from './list';
+import { Merge } from './merge';
 import { Navigator } from './navigator';
 import { openEditor, openSearch, openSeveral } from './openers';
 import { Queue } from './queue';
 import { Screen } from './screen';
 import { Selection } from './selection';
+import { Sieve } from './sieve';
 import { TypeAhead } from './typeahead';
 import { leave, takeUp } from './unsent';
 import { toCount } from './value';
@@ -41,6 +45,8 @@ export class App {
   #stopKeys: () => void;
   #navigator: Navigator;
   #decider: Decider;
+  #sieve: Sieve;
+  #terms: Terms | null = null;
   #notes = new Map<string, string>();
   /** The group whose random rows are being reviewed: while it is, a decision leads to its next random row. */
   #sampled: string | null = null;
@@ -48,14 +54,20 @@ export class App {
   constructor(model: Model) {
     this.#model = model;
     this.#connection = new Connection(model);
-    const ask: Connection['ask'] = question => this.#connection.ask(question);
+    // Positions count in the part of the queue that is looked at.
+    const ask = (question: Omit<Request, 'seq'>) =>
+      this.#connection.ask(this.#queue.view ? { view: this.#queue.view, ...question } : question);
     this.#queue = new Queue(ask, Number(model.get('total') ?? 0));
     this.#cards = new Cards(ask);
     this.#list = new List(this.#queue, `dcai-review-${++views}`, position => {
       this.#sampled = null;
       this.#navigator.select(position);
     });
-    this.#screen = new Screen(this.#list.node, this.#queue.total, name => this.act({ name }));
+    const bar = new Bar(
+      name => this.act({ name }),
+      () => this.#sieve.clear()
+    );
+    this.#screen = new Screen(this.#list.node, bar, this.#queue.total, name => this.act({ name }));
     this.#typed = new TypeAhead(
       action => this.#do(action),
       count =>
@@ -63,15 +75,17 @@ export class App {
     );
     this.#selection = new Selection(model, finding => this.#navigator.goTo(finding));
     this.#navigator = new Navigator({
-      connection: this.#connection,
+      ask,
       queue: this.#queue,
       cards: this.#cards,
       list: this.#list,
       screen: this.#screen,
       typed: this.#typed,
       selection: this.#selection,
+      complete: card => defined(completed(card, this.#terms?.classes ?? []), this.#terms?.definitions ?? []),
       draw: card => this.#draw(card)
     });
+    this.#sieve = new Sieve({ ask, queue: this.#queue, navigator: this.#navigator, screen: this.#screen, bar });
     this.#decider = new Decider(this.#connection, this.#queue, this.#screen, {
       goTo: finding => this.#navigator.goTo(finding),
       onSaved: finding => this.#onSaved(finding),
@@ -97,6 +111,7 @@ export class App {
     for (const decision of takeUp(this.#log)) {
       this.#decideAgain(decision);
     }
+    this.#fetchTerms();
     this.#list.draw();
     if (!this.#queue.total) {
       this.#navigator.finish();
@@ -121,6 +136,10 @@ export class App {
   act(action: Action): void {
     if (action.name === 'help') {
       this.#screen.dialogs.show(new Help(() => this.#screen.dialogs.close()));
+    } else if (action.name === 'filter') {
+      this.#sieve.open();
+    } else if (action.name === 'jump') {
+      this.#sieve.openJump();
     } else {
       this.#typed.take(action);
     }
@@ -146,14 +165,14 @@ export class App {
 
   #draw(card: Card): void {
     const { finding } = card.finding;
-    const item = this.#queue.at(this.#navigator.position);
-    const state = { status: item && this.#queue.status(item), saved: this.#decider.savedAbout(finding) };
+    const state = { status: this.#queue.statusOf(finding, card.decided), saved: this.#decider.savedAbout(finding) };
     this.#screen.showCard(card, state, this.#notes.get(finding) ?? card.note, {
-      onClass: place => this.act({ name: 'class', place }),
+      onClass: chosen => this.act({ name: 'class', chosen }),
       onSearch: () => this.act({ name: 'search' }),
       onEdit: column => openEditor(this.#screen.dialogs, card, column, draft => this.#decideFromDialog(card, draft)),
       onAccept: () => this.act({ name: 'accept' }),
-      onDraw: () => this.act({ name: 'draw' })
+      onDraw: () => this.act({ name: 'draw' }),
+      onDefine: () => this.act({ name: 'define' })
     });
   }
 
@@ -188,7 +207,7 @@ export class App {
     const does: Partial<Record<ActionName, () => void>> = {
       keep: () => this.#decide(card, { finding, verdict: 'keep' }),
       suggestion: () => this.#decide(card, toTake(card, suggested)),
-      class: () => this.#takeClass(card, action.place ?? 0),
+      class: () => this.#takeClass(card, action),
       search: () => openSearch(dialogs, card, decide),
       edit: () => openEditor(dialogs, card, null, decide),
       exclude: () => this.#decide(card, { finding, verdict: 'exclude' }),
@@ -199,18 +218,73 @@ export class App {
         this.#sampled = card.group?.group ?? null;
         this.#navigator.ask({ ask: 'draw', finding });
       },
+      merge: () => this.#openMerge(finding),
+      play: () => this.#screen.play(),
+      define: () => this.#openDefine(card),
       note: () => this.#screen.note.focus()
     };
     does[action.name]?.();
   }
 
-  #takeClass(card: Card, place: number): void {
-    const choice = ordered(card)[place];
-    if (choice) {
-      this.#decide(card, card.several ? toToggle(card, choice.name) : toTake(card, choice.name));
+  #takeClass(card: Card, { place = 0, chosen }: Action): void {
+    const name: Scalar | undefined = chosen === undefined ? classOfKey(card, place + 1)?.name : chosen;
+    if (name !== undefined) {
+      this.#decide(card, card.several ? toToggle(card, name) : toTake(card, name));
     } else {
-      this.#screen.say(`There are only ${toCount(card.classes.length, 'class', 'classes')}.`);
+      const known = toCount(card.classes.length, 'class', 'classes');
+      this.#screen.say(`No class has the key ${place + 1}. There are ${known}; press 0 to search them.`);
     }
+  }
+
+  /** Learn what the review works under: definitions, masked columns, whether it is blind. */
+  async #fetchTerms(): Promise<void> {
+    const reply = await this.#connection.ask({ ask: 'terms' });
+    if (reply.terms) {
+      this.#terms = reply.terms;
+      this.#screen.showTerms(reply.terms);
+      this.#navigator.drawAgain();
+    } else {
+      this.#screen.warn(reply.error ?? 'The definitions of the classes did not come.');
+    }
+  }
+
+  #openDefine(card: Card): void {
+    const held = card.finding.suggested ?? card.finding.given;
+    this.#screen.dialogs.show(
+      new Define({
+        classes: card.classes.map(c => c.name),
+        definitions: this.#terms?.definitions ?? [],
+        first: card.classes.some(c => c.name === held) ? held : (card.classes[0]?.name ?? null),
+        onSave: async definition => {
+          const reply = await this.#connection.ask({ ask: 'define', definition });
+          if (reply.terms) {
+            this.#terms = reply.terms;
+            this.#navigator.drawAgain();
+          }
+          return reply.terms ? '' : (reply.error ?? 'It was not saved.');
+        },
+        onClose: () => this.#screen.dialogs.close()
+      })
+    );
+  }
+
+  /** Show the spellings around a value; merged, they are one decision that one undo takes back. */
+  async #openMerge(finding: string): Promise<void> {
+    const reply = await this.#connection.ask({ ask: 'cluster', finding });
+    if (!reply.cluster || this.#navigator.card?.finding.finding !== finding) {
+      this.#screen.say(reply.error ?? '');
+      return;
+    }
+    this.#screen.dialogs.show(
+      new Merge({
+        cluster: reply.cluster,
+        onMerge: (keep, others) => {
+          this.#screen.dialogs.close();
+          this.#turn('merge', finding, [keep, ...others]);
+        },
+        onClose: () => this.#screen.dialogs.close()
+      })
+    );
   }
 
   #decideFromDialog(card: Card, draft: Draft): void {
@@ -235,38 +309,43 @@ export class App {
   }
 
   /** Send a decision that an earlier view could not send. */
-  async #decideAgain({ finding, verdict, value, column, note = '' }: Decision): Promise<void> {
+  async #decideAgain({ client_id, finding, verdict, value, column, note = '' }: Decision): Promise<void> {
     const reply = await this.#connection.ask({ ask: 'card', finding });
     if (reply.card) {
-      this.#decider.decide(reply.card, { finding, verdict, value, column }, note);
+      this.#decider.decide(reply.card, { finding, verdict, value, column }, note, client_id);
     } else {
       this.#screen.warn(`A decision made while the kernel was gone was not saved. ${reply.error ?? ''}`);
     }
   }
 
-  /** Undo, redo or accept a group: what it changes is known only when Python answers. */
-  #turn(verdict: 'undo' | 'redo' | 'accept', finding = ''): void {
+  /** Undo, redo, accept a group or merge spellings: what it changes is known only when Python answers. */
+  #turn(verdict: 'undo' | 'redo' | 'accept' | 'merge', finding = '', value: Scalar[] | null = null): void {
     const from = this.#navigator.position;
     const matters = this.#navigator.wait();
-    this.#screen.say({ undo: 'Undoing …', redo: 'Redoing …', accept: 'Accepting the group …' }[verdict]);
-    this.#connection.decide({ finding, verdict }).then(answer => {
+    const doing = { undo: 'Undoing …', redo: 'Redoing …', accept: 'Accepting the group …', merge: 'Merging …' };
+    this.#screen.say(doing[verdict]);
+    this.#connection.decide(value ? { finding, verdict, value } : { finding, verdict }).then(answer => {
       if (answer.error) {
         this.#screen.say(answer.error);
         this.#screen.warn(answer.error);
       } else {
         this.#screen.say(`${toSentence({ finding, verdict }, -1)}. Saved.`);
       }
-      const [first] = Object.keys(answer.decided ?? {});
+      const settled = Object.keys(answer.decided ?? {});
+      const [first] = settled;
       if (!matters()) {
         return;
       }
       if (answer.error) {
         this.#typed.resume();
-      } else if (verdict !== 'accept') {
+      } else if (verdict === 'undo' || verdict === 'redo') {
         this.#decider.forget();
         this.#navigator.goBack(first, from);
       } else {
         this.#navigator.advance(Math.max(0, from));
+        this.#screen.say(
+          `${toSentence({ finding, verdict }, -1)}: ${toCount(settled.length, 'finding')} decided. Ctrl+Z takes it back.`
+        );
       }
     });
   }

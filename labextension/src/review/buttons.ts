@@ -18,7 +18,8 @@ const BUTTONS: [ActionName, string, string][] = [
   ['edit', 'Enter', 'Edit …'],
   ['exclude', 'e', 'Exclude row'],
   ['ambiguous', 'b', 'Ambiguous …'],
-  ['unsure', 'n', 'Unsure']
+  ['unsure', 'n', 'Unsure'],
+  ['merge', 'v', 'Spellings …']
 ];
 
 export class Buttons {
@@ -56,9 +57,14 @@ export class Buttons {
     }
     this.#word('keep', card?.finding.column != null ? `Keep ${quote(card.finding.given, 24)}` : 'Keep row');
     this.#word('suggestion', card && !reasons.suggestion ? toTakeWords(card.finding.suggested) : 'Take suggestion');
-    const search = this.#made.get('search');
-    if (search) {
-      search.node.hidden = Boolean(reasons.search);
+    this.#hide('search', Boolean(reasons.search));
+    this.#hide('merge', !card || Boolean(reasons.merge));
+  }
+
+  #hide(name: ActionName, hidden: boolean): void {
+    const made = this.#made.get(name);
+    if (made) {
+      made.node.hidden = hidden;
     }
   }
 

@@ -1,19 +1,21 @@
 // One finding in full: why it is in doubt, the value and its repair, the classes, the row beside its peers.
 import type { Card, ClassChoice, Finding, Group, Scalar, Sentence } from '../contract';
-import { hasClasses, hasSuggestion, isLabel, ordered, SHORTCUTS } from './choices';
+import { hasClasses, hasSuggestion, isByName, isLabel, keyOf, ordered, SHORTCUTS } from './choices';
+import { showContext } from './context';
 import { compare, showSide } from './diff';
-import { classes, el, keycap } from './dom';
+import { classes, el, keycap, setAttribute } from './dom';
 import { badge, nameOf } from './list';
 import type { Status } from './queue';
 import { showRows } from './rows';
 import { showText, showValue, toLine, toPercent, toText } from './value';
 
 export interface CardActions {
-  onClass(place: number): void;
+  onClass(name: Scalar): void;
   onSearch(): void;
   onEdit(column: string): void;
   onAccept(): void;
   onDraw(): void;
+  onDefine(): void;
 }
 
 export interface CardState {
@@ -34,6 +36,7 @@ export function showCard(card: Card, state: CardState, actions: CardActions): HT
     state.saved.length > 0 && showSaved(state.saved),
     card.sentence && showSentence(card.sentence),
     isLabel(card) ? showLabel(card) : showRepair(card),
+    !isLabel(card) && card.context && showContext(card.context, card.finding),
     hasClasses(card) && showClasses(card, actions),
     showRows(card, actions.onEdit),
     card.group && card.group.size > 1 && showGroup(card.group, actions)
@@ -139,18 +142,30 @@ function showRepair(card: Card): HTMLElement | null {
 
 function showClasses(card: Card, actions: CardActions): HTMLElement {
   const all = ordered(card);
-  const rest = all.length - SHORTCUTS;
+  // One class more than there are keys is shown too: a button for the rest would take as much room.
+  const shown = all.length === SHORTCUTS + 1 ? all : all.slice(0, SHORTCUTS);
+  const rest = all.length - shown.length;
   return el(
     'section',
-    { class: 'dcai-review-classes', 'aria-label': 'Classes' },
-    ...all.slice(0, SHORTCUTS).map((choice, place) => showClass(card, choice, place, actions)),
+    {
+      class: classes('dcai-review-classes', card.classes.some(c => c.meaning) && 'has-meanings'),
+      'aria-label': 'Classes'
+    },
+    ...shown.map((choice, place) => showClass(card, choice, place, actions)),
     rest > 0 &&
       button(
         'dcai-review-class is-other',
         () => actions.onSearch(),
         keycap('0'),
         el('span', { class: 'dcai-review-class-name' }, `${rest.toLocaleString('en-US')} more …`)
-      )
+      ),
+    isByName(card) &&
+      el(
+        'p',
+        { class: 'dcai-review-hint dcai-review-classes-hint' },
+        'Digit keys take the class of that name; 0 or / searches.'
+      ),
+    button('dcai-review-button is-quiet', () => actions.onDefine(), keycap('d'), 'What they mean …')
   );
 }
 
@@ -160,10 +175,11 @@ function showClass(card: Card, choice: ClassChoice, place: number, actions: Card
   const share = choice.probability;
   const held = card.several ? choice.given : choice.name === given;
   const role = held ? 'given' : suggested ? 'suggested' : '';
+  const key = keyOf(card, choice, place);
   const node = button(
     classes('dcai-review-class', role && `is-${role}`),
-    () => actions.onClass(place),
-    keycap(String(place + 1)),
+    () => actions.onClass(choice.name),
+    key === null ? el('span') : keycap(key),
     el(
       'span',
       { class: 'dcai-review-class-name' },
@@ -173,11 +189,11 @@ function showClass(card: Card, choice: ClassChoice, place: number, actions: Card
     ),
     share === null ? null : el('span', { class: 'dcai-review-share' }, toPercent(share))
   );
-  node.setAttribute('aria-keyshortcuts', String(place + 1));
+  setAttribute(node, 'aria-keyshortcuts', key);
   if (card.several) {
     node.setAttribute('aria-pressed', String(choice.given ?? false));
   }
-  node.title = [toLine(toText(choice.name), 200) + (role && ` (${role})`), choice.meaning].filter(Boolean).join(': ');
+  node.title = [toLine(toText(choice.name), 200) + (role && ` (${role})`), choice.meaning].filter(Boolean).join('\n');
   return node;
 }
 

@@ -53,9 +53,9 @@ export class Connection {
     globalThis.addEventListener('online', this.#resendAll);
   }
 
-  decide(draft: Draft): Promise<Answer> {
+  decide(draft: Draft, name?: string): Promise<Answer> {
     const seq = ++this.#seq;
-    return this.#post({ seq, client_id: `${this.#name}-${seq}`, ...draft }, true) as Promise<Answer>;
+    return this.#post({ seq, client_id: name ?? `${this.#name}-${seq}`, ...draft }, true) as Promise<Answer>;
   }
 
   ask(question: Omit<Request, 'seq'>): Promise<Reply> {
@@ -71,10 +71,13 @@ export class Connection {
     };
   }
 
-  /** Stop listening. What is unanswered is sent a last time; the decisions that could not be sent are returned. */
+  /**
+   * Stop listening. What is unanswered is sent a last time, and the decisions among it are returned: whether they are on
+   * disk is not known, and they may be sent again, under their names, by another view.
+   */
   close(): Decision[] {
     this.#resendAll();
-    const unsent = [...this.#waiting.values()].filter(w => w.broken && w.decision).map(w => w.content as Decision);
+    const unsent = [...this.#waiting.values()].filter(w => w.decision).map(w => w.content as Decision);
     clearInterval(this.#timer);
     this.#channel.off('msg:custom', this.#receive);
     globalThis.removeEventListener('online', this.#resendAll);

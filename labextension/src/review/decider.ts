@@ -30,8 +30,11 @@ export class Decider {
     this.#listeners = listeners;
   }
 
-  /** Send a decision. True where it settles the finding, false where it is about another cell of the row. */
-  decide(card: Card, draft: Draft, note: string): boolean {
+  /**
+   * Send a decision. True where it settles the finding, false where it is about another cell of the row.
+   * One that was sent before keeps its name, so that it is not written twice.
+   */
+  decide(card: Card, draft: Draft, note: string, name?: string): boolean {
     const { finding, row } = card.finding;
     const sentence = toSentence(draft, row);
     const settled = settles(card, draft);
@@ -41,7 +44,7 @@ export class Decider {
       this.#queue.mark(finding, { verdict: draft.verdict, state: 'pending' });
     }
     this.#screen.say(`${sentence}. Saving …`);
-    this.#connection.decide({ ...draft, note }).then(answer => {
+    this.#connection.decide({ ...draft, note }, name).then(answer => {
       if (settled && this.#latest.get(finding) !== number) {
         return;
       }

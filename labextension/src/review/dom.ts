@@ -16,6 +16,16 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
+/** Make an element of a drawing. */
+export function svg(tag: string, attributes: Attributes = {}, ...children: Child[]): SVGElement {
+  const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    setAttribute(node, name, value);
+  }
+  node.append(...present(children));
+  return node;
+}
+
 /** Put new children in place of the old ones. */
 export function fill(node: Element, ...children: Child[]): void {
   node.replaceChildren(...present(children));

@@ -1,5 +1,5 @@
 // How far the review is, where it is saved, and the actions that are not about one row.
-import type { Progress } from '../contract';
+import type { Outlook, Progress } from '../contract';
 import type { State } from './connection';
 import { el, fill, keycap, setAttribute } from './dom';
 import type { ActionName } from './keys';
@@ -10,6 +10,7 @@ export class Header {
   #bar = el('span');
   #meter: HTMLElement;
   #count = el('span', { class: 'dcai-review-count' });
+  #outlook = el('p', { class: 'dcai-review-outlook' });
   #saved = el('span', { class: 'dcai-review-saved' });
   #undo: HTMLButtonElement;
   #redo: HTMLButtonElement;
@@ -35,10 +36,12 @@ export class Header {
       this.#bar
     );
     this.node = el(
-      'header',
+      'div',
       { class: 'dcai-review-header' },
-      el('div', { class: 'dcai-review-progress' }, this.#meter, el('p', {}, this.#count, this.#saved)),
-      el('div', { class: 'dcai-review-tools' }, this.#undo, this.#redo, button('help', '?', 'Keys'))
+      this.#meter,
+      el('p', { class: 'dcai-review-progress' }, this.#count, this.#saved),
+      el('div', { class: 'dcai-review-tools' }, this.#undo, this.#redo, button('help', '?', 'Keys')),
+      this.#outlook
     );
   }
 
@@ -66,6 +69,7 @@ export class Header {
       el('strong', {}, decided.toLocaleString('en-US')),
       ` of ${total.toLocaleString('en-US')} decided · ${left.toLocaleString('en-US')} left`
     );
+    fill(this.#outlook, ...showOutlook(progress.outlook ?? null));
     const { unsaved, silent, broken } = this.#state;
     this.#saved.className = `dcai-review-saved${silent || broken ? ' is-late' : ''}`;
     this.#saved.textContent = broken
@@ -85,4 +89,30 @@ export class Header {
 function shorten(path: string): string {
   const parts = path.split(/[\\/]/);
   return parts.length > 3 ? `…/${parts.slice(-2).join('/')}` : path;
+}
+
+/** The pace, the errors that may be left, and what the next reviews may find; what is not known is left out. */
+function showOutlook(outlook: Outlook | null): HTMLElement[] {
+  const parts: [string, string][] = [];
+  if (outlook?.errors != null) {
+    const range = `${toWhole(outlook.low ?? 0)} to ${toWhole(outlook.high ?? 0)}`;
+    parts.push([
+      `about ${toCount(Math.round(outlook.errors), 'wrong label')} left`,
+      `Estimated from the whole column, flagged or not: ${range} wrong labels are left.`
+    ]);
+  }
+  if (outlook?.worth != null) {
+    parts.push([
+      `next ${outlook.next}: about ${toWhole(outlook.worth)} to change`,
+      'What the next open findings of the queue are worth, by their doubt and by what you have decided so far.'
+    ]);
+  }
+  if (outlook?.pace != null) {
+    parts.push([`${toWhole(outlook.pace)} a minute`, 'Your pace in this sitting, longer pauses left out.']);
+  }
+  return parts.map(([text, title]) => el('span', { title }, text));
+}
+
+function toWhole(number: number): string {
+  return Math.round(number).toLocaleString('en-US');
 }

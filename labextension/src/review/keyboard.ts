@@ -70,9 +70,12 @@ function takes(hands: Hands, ev: KeyboardEvent, target: Element, plain: boolean)
   return action !== null || (plain && ev.key === ' ');
 }
 
-/** True where the key presses the button that has the focus. */
+/** True where the key presses the button, link, box or sound that has the focus. */
 function presses(ev: KeyboardEvent, target: Element): boolean {
-  return target.tagName === 'BUTTON' && (ev.key === 'Enter' || ev.key === ' ');
+  return (
+    (target.matches('button, audio') && (ev.key === 'Enter' || ev.key === ' ')) ||
+    (target.matches('a') && ev.key === 'Enter')
+  );
 }
 
 /** True for elements that text is typed into. */

@@ -1,4 +1,6 @@
 // Which key means what. Pure, so that the table in the help, the buttons and the keyboard cannot differ.
+import type { Scalar } from '../contract';
+
 export type ActionName =
   | 'keep'
   | 'suggestion'
@@ -15,13 +17,20 @@ export type ActionName =
   | 'next'
   | 'previous'
   | 'note'
+  | 'filter'
+  | 'jump'
+  | 'merge'
+  | 'play'
+  | 'define'
   | 'help'
   | 'escape';
 
 export interface Action {
   name: ActionName;
-  /** For `class`: its place in the list of classes, from 0. */
+  /** For `class`: the number of its key, from 0. */
   place?: number;
+  /** For `class` by mouse: the class itself, which may have no key. */
+  chosen?: Scalar;
 }
 
 /** What a key needs to tell; a KeyboardEvent has it. */
@@ -52,6 +61,11 @@ const PLAIN: Record<string, ActionName> = {
   k: 'previous',
   ArrowUp: 'previous',
   m: 'note',
+  f: 'filter',
+  g: 'jump',
+  v: 'merge',
+  p: 'play',
+  d: 'define',
   '?': 'help',
   Escape: 'escape'
 };
@@ -61,17 +75,25 @@ const MAY_REPEAT: ActionName[] = ['next', 'previous', 'undo', 'redo'];
 export const KEYS: [string[], string][] = [
   [['q'], 'keep the given value: it is right'],
   [['w'], 'take the suggestion'],
-  [['1', '…', '9'], 'take that class; they are ordered by probability'],
+  [
+    ['1', '…', '9'],
+    'take that class, ordered by probability; where classes are called by digits, the class of that name'
+  ],
   [['0', '/'], 'any other class: search by name'],
   [['Enter'], 'edit a value of the row'],
   [['e'], 'exclude the row'],
   [['b'], 'ambiguous: several values are right'],
   [['n'], 'unsure: an expert should decide'],
   [['m'], 'write a note; it is saved with the decision'],
+  [['d'], 'what the classes mean: read it, or write it down'],
+  [['v'], 'spellings: merge or split them'],
   [['a'], 'accept the group, once it is certified'],
   [['r'], 'review a random row of the group, to certify it'],
   [['j', '↓'], 'next finding'],
   [['k', '↑'], 'previous finding'],
+  [['f'], 'filter, search and sort the queue'],
+  [['g'], 'go to a row, key or finding'],
+  [['p'], 'play or stop the sound of the row'],
   [['Ctrl+Z'], 'undo the last decision'],
   [['Ctrl+Shift+Z'], 'redo it'],
   [['?'], 'this help'],

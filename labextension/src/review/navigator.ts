@@ -2,10 +2,9 @@
 import type { Card } from '../contract';
 import type { Cards } from './cards';
 import { wantsNearest } from './choices';
-import type { Connection } from './connection';
 import { el, setAttribute } from './dom';
 import type { List } from './list';
-import { PAGE, type Queue } from './queue';
+import { type Ask, PAGE, type Queue } from './queue';
 import type { Screen } from './screen';
 import type { Selection } from './selection';
 import type { TypeAhead } from './typeahead';
@@ -19,21 +18,22 @@ const SLOW = 200;
 const REST = 300;
 
 export interface Parts {
-  connection: Connection;
+  ask: Ask;
   queue: Queue;
   cards: Cards;
   list: List;
   screen: Screen;
   typed: TypeAhead;
   selection: Selection;
+  /** The card with what is known beside it. */
+  complete(card: Card): Card;
   draw(card: Card): void;
 }
 
 export class Navigator {
   /** The position that is looked at, -1 for none. */
   position = -1;
-  /** The card on screen; null while there is none, or another is on its way. */
-  card: Card | null = null;
+  #card: Card | null = null;
   #parts: Parts;
   /** Grows with every move, so that what arrives for an earlier one is dropped. */
   #move = 0;
@@ -42,6 +42,11 @@ export class Navigator {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+  }
+
+  /** The card on screen; null while there is none, or another is on its way. */
+  get card(): Card | null {
+    return this.#card;
   }
 
   close(): void {
@@ -58,25 +63,36 @@ export class Navigator {
 
   /** Show the card that was moved to; keys that waited for it are taken. */
   #show(card: Card): void {
-    this.card = card;
-    this.#parts.draw(card);
+    this.#put(card);
     this.#showNearestSoon(card);
     this.#parts.typed.resume();
+  }
+
+  #put(card: Card): void {
+    this.#card = this.#parts.complete(card);
+    this.#parts.draw(this.#card);
+  }
+
+  /** Draw the card on screen again, with what has become known. */
+  drawAgain(): void {
+    if (this.#card) {
+      this.#put(this.#card);
+    }
   }
 
   /** Say that no finding is open. */
   finish(): void {
     this.#move++;
     this.position = -1;
-    this.card = null;
-    this.#parts.screen.showDone(this.#parts.queue.total);
+    this.#card = null;
+    this.#parts.screen.showDone(this.#parts.queue.total, this.#parts.queue.view !== 0);
     this.#parts.list.select(-1);
     this.#parts.selection.report('');
     this.#parts.typed.resume();
   }
 
   #showWords(...children: Parameters<Screen['showWords']>): void {
-    this.card = null;
+    this.#card = null;
     this.#parts.screen.showWords(...children);
   }
 
@@ -145,7 +161,7 @@ export class Navigator {
     }
     const move = ++this.#move;
     this.#parts.typed.pause();
-    this.card = null;
+    this.#card = null;
     const slow = setTimeout(() => move === this.#move && this.#showWords('Looking for the next open finding …'), SLOW);
     this.#parts.queue.next(from).then(
       found => {
@@ -169,27 +185,43 @@ export class Navigator {
   }
 
   /** Ask for a finding by another name than its position, and go there; `otherwise` is done where there is none. */
-  ask(question: Parameters<Connection['ask']>[0], otherwise?: () => void): void {
+  ask(question: Parameters<Ask>[0], otherwise?: () => void): void {
     const move = ++this.#move;
     this.#parts.typed.pause();
-    this.#parts.connection.ask(question).then(reply => {
+    this.#parts.ask(question).then(reply => {
       if (move !== this.#move) {
         return;
       }
-      if ((reply.error || reply.start == null) && otherwise) {
+      if ((reply.error || (reply.start == null && !reply.card)) && otherwise) {
         otherwise();
         return;
       }
-      if (reply.error || reply.start == null) {
+      if (reply.error || (reply.start == null && !reply.card)) {
         this.#parts.typed.resume();
         this.#parts.screen.warn(reply.error ?? 'That finding is not in the queue.');
         return;
       }
       if (reply.card) {
         this.#parts.cards.put(reply.card);
+        this.goToCard(reply.card, reply.start ?? null);
+      } else if (reply.start != null) {
+        this.select(reply.start);
       }
-      this.select(reply.start);
     });
+  }
+
+  /** Show a card that came by itself; one that the filter leaves out is shown without a line of the queue. */
+  goToCard(card: Card, position: number | null): void {
+    this.#parts.cards.put(card);
+    if (position !== null) {
+      this.select(position);
+      return;
+    }
+    this.#move++;
+    this.#parts.list.select(-1);
+    this.#parts.screen.say(`Row ${card.finding.row} is outside of the filter.`);
+    this.#parts.selection.report(card.finding.finding);
+    this.#show(card);
   }
 
   step(by: number): void {
@@ -223,8 +255,7 @@ export class Navigator {
     this.#parts.cards.fetch(finding).then(
       card => {
         if (move === this.#move && this.card?.finding.finding === finding) {
-          this.card = card;
-          this.#parts.draw(card);
+          this.#put(card);
         }
       },
       error => console.warn('dcai: a card did not load again', error)
@@ -248,8 +279,7 @@ export class Navigator {
     this.#looking = setTimeout(async () => {
       const found = await this.#parts.cards.fetchNearest(finding);
       if (found && move === this.#move && this.card?.finding.finding === finding) {
-        this.card = found;
-        this.#parts.draw(found);
+        this.#put(found);
       }
     }, REST);
   }

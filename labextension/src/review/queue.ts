@@ -13,6 +13,8 @@ export type Ask = (question: Omit<Request, 'seq'>) => Promise<Reply>;
 
 export class Queue {
   total: number;
+  /** The part of the queue that is looked at, as Python numbers it; 0 is the whole queue. */
+  view = 0;
   #ask: Ask;
   #pages = new Map<number, QueueItem[]>();
   #loading = new Map<number, Promise<void>>();
@@ -23,6 +25,16 @@ export class Queue {
   constructor(ask: Ask, total: number) {
     this.#ask = ask;
     this.total = total;
+  }
+
+  /** Look at another part of the queue. What is on its way stays known. */
+  show(view: number, total: number): void {
+    this.view = view;
+    this.total = total;
+    this.#pages.clear();
+    this.#loading.clear();
+    this.#positions.clear();
+    this.onChange();
   }
 
   /** The item at a position, if its page is here. */
@@ -36,7 +48,15 @@ export class Queue {
 
   /** What became of a finding: what is on its way, or what stands. */
   status(item: QueueItem): Status | undefined {
-    return this.#open.get(item.finding) ?? (item.decided ? { verdict: item.decided, state: 'saved' } : undefined);
+    return this.statusOf(item.finding, item.decided);
+  }
+
+  /** The same of a finding that may stand outside of the filter; `decided` is what Python said of it. */
+  statusOf(finding: string, decided: string | null): Status | undefined {
+    const place = this.#positions.get(finding);
+    const known = place === undefined ? undefined : this.at(place);
+    const verdict = known ? known.decided : decided;
+    return this.#open.get(finding) ?? (verdict ? { verdict, state: 'saved' } : undefined);
   }
 
   /** True where nothing is decided and nothing is on its way. */
@@ -84,13 +104,25 @@ export class Queue {
     if (this.#pages.has(page)) {
       return Promise.resolve();
     }
-    const loading = this.#loading.get(page) ?? this.#fetchPage(page).finally(() => this.#loading.delete(page));
+    const known = this.#loading.get(page);
+    if (known) {
+      return known;
+    }
+    const loading = this.#fetchPage(page).finally(() => {
+      if (this.#loading.get(page) === loading) {
+        this.#loading.delete(page);
+      }
+    });
     this.#loading.set(page, loading);
     return loading;
   }
 
   async #fetchPage(page: number): Promise<void> {
+    const { view } = this;
     const reply = await this.#ask({ ask: 'page', start: page * PAGE, count: PAGE });
+    if (view !== this.view) {
+      return;
+    }
     if (reply.error || !reply.items) {
       throw new Error(reply.error ?? 'A page of the queue came without items.');
     }

@@ -3,9 +3,14 @@ import type { Card, Cell, ShownRow } from '../contract';
 import { isLabel } from './choices';
 import { compare, showSide } from './diff';
 import { classes, el } from './dom';
+import { showSpread } from './spread';
 import { showText, showValue, toLine } from './value';
 
 const IMAGE = /^data:image\/(?:png|jpeg|gif|bmp|webp);base64,[A-Za-z0-9+/=]+$/;
+
+const SOUND = /^data:audio\/(?:wav|mpeg|ogg|flac);base64,[A-Za-z0-9+/=]+$/;
+/** A whole cell that is an address of the web; other schemes, such as javascript:, are no links. */
+const LINK = /^https?:\/\/[^\s<>"'`\\]+$/i;
 
 export function showRows(card: Card, onEdit: (column: string) => void): HTMLElement | null {
   if (!card.cells.length && !card.peers.length) {
@@ -23,12 +28,12 @@ export function showRows(card: Card, onEdit: (column: string) => void): HTMLElem
         'tbody',
         {},
         showLabels(card),
-        ...card.cells.map(cell =>
+        ...inOrder(card).map(cell =>
           el(
             'tr',
             { class: classes(cell.column === card.finding.column && 'is-found') },
             el('th', { scope: 'row', title: toLine(cell.column, 200) }, showText(toLine(cell.column, 60))),
-            el('td', {}, showCell(cell), editButton(cell, onEdit)),
+            el('td', {}, showOwnCell(cell), editButton(cell, onEdit)),
             ...peers.map(p => showPeerCell(cell, p.byColumn.get(cell.column)))
           )
         )
@@ -92,11 +97,33 @@ function showPeerCell(own: Cell, cell: Cell | undefined): HTMLElement {
   return el('td', {}, similar ? el('div', { class: 'dcai-review-cell' }, showSide(changes, 'in')) : showCell(cell));
 }
 
+/** The cells, the doubted one first. */
+function inOrder({ cells, finding }: Card): Cell[] {
+  const found = (cell: Cell) => cell.column === finding.column;
+  return [...cells.filter(found), ...cells.filter(cell => !found(cell))];
+}
+
+/** A cell of the row itself, beside how its column spreads. */
+function showOwnCell(cell: Cell): HTMLElement {
+  return cell.spread
+    ? el('div', { class: 'dcai-review-measured' }, showCell(cell), showSpread(cell.spread, cell.text))
+    : showCell(cell);
+}
+
 function showCell(cell: Cell): HTMLElement {
   if (cell.kind === 'image' && IMAGE.test(cell.text)) {
-    return el('img', { class: 'dcai-review-image', src: cell.text, alt: `Image in ${cell.column}` });
+    return el('img', { class: 'dcai-review-image', src: cell.text, alt: `Image in ${toLine(cell.column, 60)}` });
   }
-  const text = cell.text === '' ? showValue('') : showText(cell.text);
+  if (cell.kind === 'audio' && SOUND.test(cell.text)) {
+    return el('audio', {
+      class: 'dcai-review-audio',
+      controls: true,
+      preload: 'metadata',
+      src: cell.text,
+      'aria-label': `Sound in ${toLine(cell.column, 60)}`
+    });
+  }
+  const text = cell.text === '' ? showValue('') : (showLink(cell) ?? showText(cell.text));
   return el(
     'div',
     {
@@ -108,8 +135,15 @@ function showCell(cell: Cell): HTMLElement {
   );
 }
 
+function showLink(cell: Cell): HTMLElement | null {
+  if (cell.cut || cell.kind === 'masked' || !LINK.test(cell.text) || !URL.canParse(cell.text)) {
+    return null;
+  }
+  return el('a', { href: cell.text, target: '_blank', rel: 'noopener noreferrer nofollow' }, showText(cell.text));
+}
+
 function editButton(cell: Cell, onEdit: (column: string) => void): HTMLElement | null {
-  if (cell.kind === 'image') {
+  if (cell.kind === 'image' || cell.kind === 'audio') {
     return null;
   }
   const node = el(

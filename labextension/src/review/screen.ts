@@ -1,5 +1,6 @@
 // What is on screen, and where: header, queue, card, note, buttons, the line that says what happened, dialogs.
-import type { Card } from '../contract';
+import type { Card, Terms } from '../contract';
+import type { Bar } from './bar';
 import { Buttons } from './buttons';
 import { type CardActions, type CardState, showCard } from './card';
 import { DialogPlace } from './dialog';
@@ -7,7 +8,7 @@ import { type Child, el, fill, keycap } from './dom';
 import { Header } from './header';
 import { isText } from './keyboard';
 import type { ActionName } from './keys';
-import { showText, toCount } from './value';
+import { showText, toCount, toLine } from './value';
 
 export class Screen {
   readonly node: HTMLElement;
@@ -18,14 +19,15 @@ export class Screen {
   #place = el('div', { class: 'dcai-review-place' });
   #status = el('p', { class: 'dcai-review-status', role: 'status', 'aria-live': 'polite' });
   #alert = el('div', { class: 'dcai-review-alert', role: 'alert', hidden: true });
+  #terms = el('p', { class: 'dcai-review-terms', hidden: true });
   #shown: string | undefined;
 
-  constructor(queue: HTMLElement, total: number, onAction: (name: ActionName) => void) {
+  constructor(queue: HTMLElement, bar: Bar, total: number, onAction: (name: ActionName) => void) {
     this.header = new Header(onAction);
     this.#buttons = new Buttons(onAction);
     this.dialogs = new DialogPlace(() => this.focus());
     this.note = el('textarea', { class: 'dcai-review-input', rows: 1, placeholder: 'saved with the decision' });
-    this.node = this.#layout(queue, total);
+    this.node = this.#layout(queue, bar, total);
     // A mouse click gives the keys back to the review; a button pressed by keyboard keeps the focus.
     this.node.addEventListener('click', ev => {
       if (ev.detail > 0 && !this.dialogs.open && !isText(ev.target as Element)) {
@@ -42,7 +44,12 @@ export class Screen {
     const same = this.#shown === card.finding.finding;
     const scroll = same ? this.#place.scrollTop : 0;
     this.#shown = card.finding.finding;
+    const sounds = same ? [...this.#place.querySelectorAll('audio')] : [];
     fill(this.#place, showCard(card, state, actions));
+    // A sound that plays goes on when its card is drawn again: put back at once, it is not interrupted.
+    for (const sound of this.#place.querySelectorAll('audio')) {
+      sound.replaceWith(sounds.find(old => old.src === sound.src) ?? sound);
+    }
     this.#place.scrollTop = scroll;
     // What is being typed is not taken away by a card that is shown again.
     if (!same || document.activeElement !== this.note) {
@@ -61,19 +68,50 @@ export class Screen {
     fill(this.#place, el('div', { class: 'dcai-review-done' }, ...children));
   }
 
-  /** Show that no finding is open. */
-  showDone(total: number): void {
+  /** Show that no finding is open, in the whole queue or in what a filter shows of it. */
+  showDone(total: number, filtered = false): void {
+    const all = total === 1 ? 'the only finding' : `all ${toCount(total, 'finding')}`;
+    if (filtered) {
+      this.showWords(
+        el('strong', {}, total ? 'All done here' : 'No finding passes this filter'),
+        total > 0 && el('p', {}, `You have decided ${all} that the filter shows.`),
+        el('p', { class: 'dcai-review-faint' }, 'Press f to change the filter; “Show all” takes it off.')
+      );
+      return;
+    }
     if (!total) {
       this.showWords(el('strong', {}, 'Nothing to review'), el('p', {}, 'The audit found nothing about single rows.'));
       return;
     }
-    const all = total === 1 ? 'the only finding' : `all ${toCount(total, 'finding')}`;
     const next = 'Choose a finding in the queue to look at it again, or press Ctrl+Z to undo.';
     this.showWords(
       el('strong', {}, 'All done'),
       el('p', {}, `You have decided ${all}.`),
       el('p', { class: 'dcai-review-faint' }, next)
     );
+  }
+
+  /** Play the sound of the row, or stop it. */
+  play(): void {
+    const sound = this.#place.querySelector('audio');
+    if (sound?.paused) {
+      sound.play().catch(error => this.say(`The sound cannot be played: ${(error as Error).message}`));
+    } else {
+      sound?.pause();
+    }
+  }
+
+  /** Say what should be known before the first decision, what is hidden, and how far reviewers agree. */
+  showTerms({ remarks, masked, blind, agreement }: Terms): void {
+    const hidden = masked.length > 0 && `Sensitive columns are hidden: ${masked.map(c => toLine(c, 40)).join(', ')}.`;
+    const words = [blind && 'Blind review: the suggestion shows once you have decided.', hidden, agreement].filter(
+      Boolean
+    );
+    fill(this.#terms, words.join(' '));
+    this.#terms.hidden = words.length === 0;
+    if (remarks.length) {
+      this.warn(remarks.join('\n'));
+    }
   }
 
   say(text: string): void {
@@ -96,19 +134,25 @@ export class Screen {
     this.#alert.hidden = true;
   }
 
-  #layout(queue: HTMLElement, total: number): HTMLElement {
+  #layout(queue: HTMLElement, bar: Bar, total: number): HTMLElement {
     const note = el('label', { class: 'dcai-review-note' }, el('span', {}, keycap('m'), 'Note'), this.note);
     this.#buttons.node.append(note);
     const frame = el(
       'div',
       { class: 'dcai-review-frame' },
       this.header.node,
+      this.#terms,
       this.#alert,
       el(
         'div',
         { class: 'dcai-review-body' },
-        queue,
-        el('div', { class: 'dcai-review-main' }, this.#place, el('footer', {}, this.#buttons.node))
+        el('div', { class: 'dcai-review-left' }, bar.node, queue),
+        el(
+          'div',
+          { class: 'dcai-review-main' },
+          this.#place,
+          el('div', { class: 'dcai-review-footer' }, this.#buttons.node)
+        )
       ),
       el(
         'div',

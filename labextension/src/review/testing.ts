@@ -1,5 +1,19 @@
 // A stand-in for Python, for the tests of the front end: it keeps decisions as the session does, and can be silent.
-import type { Answer, Card, Decision, Progress, QueueItem, Reply, Request, Scalar, ShownRow } from '../contract';
+import type {
+  Answer,
+  Card,
+  Cluster,
+  Decision,
+  Facets,
+  Filter,
+  Progress,
+  QueueItem,
+  Reply,
+  Request,
+  Scalar,
+  ShownRow,
+  Terms
+} from '../contract';
 import type { Model } from './app';
 
 type Listener = (content: unknown) => void;
@@ -12,6 +26,8 @@ export interface FakeOptions {
   near?: ShownRow[];
   /** Refuse a decision with a sentence. */
   refuse?: (decision: Decision) => string | undefined;
+  cluster?: Cluster;
+  terms?: Partial<Terms>;
 }
 
 export class FakeModel implements Model {
@@ -25,11 +41,15 @@ export class FakeModel implements Model {
   #options: FakeOptions;
   #answers = new Map<string, Omit<Answer, 'seq'>>();
   #undone: FakeModel['log'] = [];
+  #terms: Terms;
+  /** Number 0 is the whole queue. */
+  #views: QueueItem[][] = [[]];
   #traits: Record<string, unknown>;
   #listeners = new Map<string, Set<Listener>>();
 
   constructor(options: FakeOptions = {}) {
     this.#options = options;
+    this.#terms = { definitions: [], version: '', masked: [], blind: false, remarks: [], ...options.terms };
     this.#items = Array.from({ length: options.total ?? 3 }, (_, i) => ({
       finding: `f${i}`,
       row: 10 + i,
@@ -155,24 +175,58 @@ export class FakeModel implements Model {
 
   #reply(request: Request): Reply {
     const { seq, start = 0, count = 100 } = request;
+    const items = (request.view && this.#views[request.view]) || this.#items;
     if (request.ask === 'page') {
-      return { seq, start, items: this.#items.slice(start, start + count), total: this.#items.length };
+      return { seq, start, items: items.slice(start, start + count), total: items.length };
+    }
+    if (request.ask === 'define' && request.definition) {
+      this.#terms.definitions.push(request.definition);
+    }
+    if (request.ask === 'terms' || request.ask === 'define') {
+      return { seq, terms: this.#terms };
+    }
+    if (request.ask === 'facets') {
+      return { seq, facets: this.#facets };
+    }
+    if (request.ask === 'filter') {
+      this.#views.push(this.#select(request.filter ?? {}));
+      return { seq, start: 0, view: this.#views.length - 1, total: this.#views.at(-1)?.length };
+    }
+    if (request.ask === 'cluster') {
+      return this.#options.cluster ? { seq, cluster: this.#options.cluster } : { seq, error: 'Not about spellings.' };
     }
     if (request.ask === 'next') {
-      const open = this.#items.map((item, i) => (item.decided ? -1 : i)).filter(i => i >= 0);
+      const open = items.map((item, i) => (item.decided ? -1 : i)).filter(i => i >= 0);
       return { seq, start: open.find(i => i >= start) ?? open[0] ?? null };
     }
     // Python draws at random; here the last open finding is drawn.
     const drawn = this.#items.findLastIndex(i => i.decided === null);
-    const position = request.ask === 'draw' ? drawn : this.#items.findIndex(i => i.finding === request.finding);
-    const item = this.#items[position];
+    const named = (i: QueueItem) => i.finding === request.finding || String(i.row) === request.text;
+    const item = this.#items[request.ask === 'draw' ? drawn : this.#items.findIndex(named)];
+    const position = item ? items.indexOf(item) : -1;
     return item
       ? {
           seq,
-          start: position,
+          start: position < 0 ? null : position,
           card: { ...this.#card(item), ...(request.ask === 'near' && { peers: this.#options.near ?? [] }) }
         }
       : { seq, error: `There is no finding '${request.finding}'.` };
+  }
+
+  #select(filter: Filter): QueueItem[] {
+    const text = (filter.text ?? '').toLowerCase();
+    return this.#items.filter(
+      i =>
+        (!filter.detector || i.detector === filter.detector) &&
+        (!filter.state || (filter.state === 'open') === (i.decided === null)) &&
+        JSON.stringify(i).toLowerCase().includes(text)
+    );
+  }
+
+  get #facets(): Facets {
+    const names = [...new Set(this.#items.map(i => i.detector))];
+    const detectors = names.map(name => ({ name, title: name, count: 1 }));
+    return { detectors, columns: [{ name: '"label"', title: 'label', count: 3 }], pairs: [] };
   }
 
   #card(item: QueueItem): Card {

@@ -1,5 +1,5 @@
-// Decisions that could not be sent because the kernel was gone. They stay in the page, and the next view of the same
-// log, from the cell that is run again, sends them.
+// Decisions without an answer, because the kernel was gone or died before it spoke. They stay in the page, and the next
+// view of the same log, from the cell that is run again, sends them; those that are on disk already are not written twice.
 import type { Decision } from '../contract';
 
 // Each widget loads this module anew, so what they share hangs on the page.

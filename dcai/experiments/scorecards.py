@@ -1,0 +1,390 @@
+"""`scorecard`: is this good data? Consistent, covering what matters, checked against production, of the right size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dcai.base.display import Html, escape, show_share, to_block, to_page, to_table
+from dcai.base.errors import InputError
+from dcai.base.settings import find_settings
+from dcai.base.store import write_atomic
+from dcai.base.table import Table, make_table
+from dcai.experiments.comparison import read_log
+from dcai.findings.summary import records_of
+from dcai.findings.wording import count, name_some
+
+if TYPE_CHECKING:
+    from dcai.corrections.log import CorrectionLog
+
+GOOD, ATTENTION, UNKNOWN = "good", "attention", "unknown"
+DEFINED = ("conflicts", "label_names", "variants", "patterns")
+WANTED_CLASS = 50  # rows that a class should have
+CONFLICTING = 0.01  # of the rows; below, contradictions are single cases for the review
+WRONG = 0.01  # of the labels, at the low end of the estimate
+_LIMIT = 2000
+
+
+@dataclass(frozen=True)
+class Part:
+    """One question of the scorecard.
+
+    Attributes
+    ----------
+    name, question : str
+        What it is called, and what it asks.
+    status : str
+        "good", "attention" or "unknown" (not looked at, and why).
+    facts : tuple of str
+        What was found, in sentences.
+    next_steps : tuple of str
+        What to do, the most useful first.
+    figures : mapping
+        The numbers, for a gate.
+    """
+
+    name: str
+    question: str
+    status: str
+    facts: tuple[str, ...]
+    next_steps: tuple[str, ...] = ()
+    figures: Mapping[str, float | int | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scorecard:
+    """Whether data are good, in four questions.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+        `definitions`, `coverage`, `feedback` and `size`.
+    rows : int
+        The number of rows.
+    label : str or None
+        The label column.
+
+    See Also
+    --------
+    scorecard : makes it.
+    """
+
+    parts: tuple[Part, ...]
+    rows: int
+    label: str | None
+    name: str
+
+    def __getitem__(self, name: str) -> Part:
+        """Return one part."""
+        for part in self.parts:
+            if part.name == name:
+                return part
+        raise InputError.unknown_name("part of the scorecard", name, [p.name for p in self.parts])
+
+    @property
+    def good(self) -> bool:
+        """Whether every part was looked at and is good: what a gate asks. What is unknown is not good."""
+        return all(part.status == GOOD for part in self.parts)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each part: `part`, `status`, `facts`, `next_steps`."""
+        rows = [
+            {"part": p.name, "status": p.status, "facts": " ".join(p.facts), "next_steps": " ".join(p.next_steps)}
+            for p in self.parts
+        ]
+        return pd.DataFrame(rows)
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the scorecard as plain JSON values."""
+        return {
+            "good": self.good, "rows": self.rows, "label": self.label, "table": self.name,
+            "parts": {
+                p.name: {"status": p.status, "question": p.question, "facts": list(p.facts),
+                         "next_steps": list(p.next_steps), "figures": dict(p.figures)}
+                for p in self.parts
+            },
+        }  # fmt: skip
+
+    def to_json(self) -> str:
+        """Write `as_record` as JSON, for a gate."""
+        return json.dumps(self.as_record(), ensure_ascii=False, allow_nan=False, indent=2)
+
+    def to_metrics(self) -> dict[str, float | int | bool]:
+        """Return the numbers for `dcai.record(**scorecard.to_metrics())`."""
+        found: dict[str, float | int | bool] = {"good": self.good}
+        for part in self.parts:
+            found[f"{part.name}_good"] = part.status == GOOD
+            found |= {name: value for name, value in part.figures.items() if value is not None}
+        return found
+
+    def to_text(self) -> str:
+        """Write the scorecard for a terminal."""
+        from dcai.base.display import show_text
+
+        lines = [self._headline()]
+        for part in self.parts:
+            lines.append(f"  {part.name} ({part.question}): {part.status}")
+            lines += [f"    {show_text(fact, _LIMIT)}".replace("\n", "\\n") for fact in part.facts]
+            lines += [f"    next: {show_text(step, _LIMIT)}".replace("\n", "\\n") for step in part.next_steps]
+        return "\n".join(lines)
+
+    def to_html(self, path: str | Path | None = None) -> str | Path:
+        """Write a page that needs no network; without a path, return its HTML."""
+        page = to_page("dcai scorecard", self._repr_html_())
+        return page if path is None else write_atomic(path, page)
+
+    def __repr__(self) -> str:
+        """Say in one line how the data are."""
+        return f"Scorecard({self._headline()})"
+
+    def _headline(self) -> str:
+        counts = [(s, sum(p.status == s for p in self.parts)) for s in (GOOD, ATTENTION, UNKNOWN)]
+        said = ", ".join(f"{n} {status}" for status, n in counts if n)
+        return f"{self.name}: {count(self.rows, 'row')}; of {len(self.parts)} parts {said}"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            {
+                "part": Html(f'<b>{escape(p.name)}</b><br><span class="muted">{escape(p.question)}</span>'),
+                "status": Html(f'<span class="{_STYLES[p.status]}">{_MARKS[p.status]}&nbsp;{p.status}</span>'),
+                "what was found": _list(p.facts),
+                "what to do next": _list(p.next_steps),
+            }
+            for p in self.parts
+        ]  # fmt: skip
+        columns = list(rows[0])
+        table = to_table(rows, columns, limit=_LIMIT, wide=columns[2:])
+        return to_block(f"<h3>{escape(self._headline(), 300)}</h3>", table)
+
+
+_STYLES = {GOOD: "", ATTENTION: "warn", UNKNOWN: "muted"}
+_MARKS = {GOOD: "✓", ATTENTION: "!", UNKNOWN: "?"}
+
+
+def _list(sentences: Sequence[str]) -> Html:
+    return Html("<br>".join(escape(s, _LIMIT) for s in sentences))
+
+
+def scorecard(
+    frame: Any,
+    label: str | None = None,
+    *,
+    key: str | Sequence[str] | None = None,
+    log: CorrectionLog | str | Path | None = None,
+    production: Any = None,
+    model: Any = None,
+    groups: str | None = None,
+    by: str | Sequence[str] | None = None,
+    size: bool = True,
+    random_state: int = 0,
+) -> Scorecard:
+    """Ask whether data are good: consistent, covering what matters, checked against production, of the right size.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame or other table, or path to a CSV or Parquet file
+        The data.
+    label : str, optional
+        The label column.
+    key : str or sequence of str, optional
+        Columns that identify a row.
+    log : CorrectionLog or path, optional
+        Corrections, which are applied first where they fit.
+    production : pandas.DataFrame or other table, or path, optional
+        The last batch from production; it may lack the label.
+    model : scikit-learn estimator, optional
+        The model whose failures are looked for, and whose curve tells the right size.
+    groups : str, optional
+        A column that says which rows belong together.
+    by : str or sequence of str, optional
+        Columns whose every value must be covered.
+    size : bool, default True
+        Whether to measure the right size, which takes longest.
+    random_state : int, default 0
+        Decides what is drawn by chance.
+
+    Returns
+    -------
+    Scorecard
+
+    Raises
+    ------
+    InputError
+        Where a frame, a column or the model cannot be used.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"x": np.arange(100.0), "y": ["a", "b"] * 50})
+    >>> scorecard(rows, "y", size=False)["feedback"].status
+    'unknown'
+    """
+    known = read_log(log, "log", "scorecard")
+    table = make_table(frame, label, key=key, groups=groups, caller="scorecard")
+    raw = table
+    if known is not None:
+        table = make_table(known.apply(table.frame, stale="skip"), label, key=key, groups=groups, caller="scorecard")
+    parts = (
+        _check_definitions(table, raw, known, random_state),
+        _check_coverage(table, model, by, random_state),
+        _check_feedback(table, production, random_state),
+        _check_size(raw, known, model, random_state) if size else _skip("size", "it was not asked for (size=False)"),
+    )
+    return Scorecard(parts, len(table), table.label, raw.name)
+
+
+_QUESTIONS = {
+    "definitions": "Does the same thing always get the same label and the same spelling?",
+    "coverage": "Are the cases that matter there, in enough rows?",
+    "feedback": "Do production data still look like these?",
+    "size": "Are these enough rows, and not more than needed?",
+}
+
+
+def _skip(name: str, why: str, step: str = "") -> Part:
+    return Part(name, _QUESTIONS[name], UNKNOWN, (f"Not looked at: {why}.",), (step,) if step else ())
+
+
+def _check_definitions(table: Table, raw: Table, log: CorrectionLog | None, seed: int) -> Part:
+    from dcai.findings.report import audit
+
+    wanted = DEFINED if table.label is not None else tuple(d for d in DEFINED if d not in ("conflicts", "label_names"))
+    found = audit(table.frame, table.label, key=table.key or None, detectors=wanted, random_state=seed, progress=False)
+    counts = {name: int((found.findings["detector"] == name).sum()) for name in wanted}
+    skipped = found.checks[found.checks["status"] != "ran"]
+    facts = [f"{_SAID[name]}: {n:,}." for name, n in counts.items() if name not in set(skipped["detector"])]
+    facts += [f"Not checked: {c.detector} ({c.reason})." for c in records_of(skipped)]
+    steps = []
+    conflicts = counts.get("conflicts", 0)
+    bad = conflicts > CONFLICTING * len(table) or any(counts[n] for n in wanted if n != "conflicts")
+    if bad:
+        worst = max((n for n in wanted if counts[n]), key=lambda n: counts[n])
+        steps.append(f"Review what {worst!r} found: dcai.review(dcai.audit(frame, {table.label!r}).by({worst!r})).")
+    undefined = _list_undefined(table)
+    if undefined:
+        facts.append(f"dcai.yaml does not say what these classes mean: {name_some(undefined)}.")
+        steps.append("Write down what each class means, with borderline cases, in dcai.yaml.")
+    if log is not None:
+        disputed = int((log.check(raw.frame)["status"] == "disputed").sum())
+        bad |= disputed > 0
+        facts.append(f"Corrections on which reviewers differ: {disputed:,}.")
+    return Part(
+        "definitions", _QUESTIONS["definitions"], ATTENTION if bad else GOOD, tuple(facts), tuple(steps), dict(counts)
+    )
+
+
+_SAID = {
+    "conflicts": "Equal rows with different labels",
+    "label_names": "Several names for one class",
+    "variants": "Several spellings of one value",
+    "patterns": "Values in another format or unit",
+}
+
+
+def _list_undefined(table: Table) -> list[str]:
+    """List the classes without a definition, where `dcai.yaml` defines some."""
+    known = {str(d.name) for d in find_settings(Path.cwd()).definitions(table.label)}
+    if table.label is None or not known:
+        return []
+    return sorted(str(v) for v in table.frame[table.label].dropna().unique() if str(v) not in known)
+
+
+def _check_coverage(table: Table, model: Any, by: Any, seed: int) -> Part:
+    from dcai.experiments.partitions import slices
+    from dcai.findings.labels.tasks import read_task
+
+    if table.label is None:
+        return _skip("coverage", "no label was named", "Pass label=.")
+    task = read_task(table, None).task
+    if task not in ("classification", "regression"):
+        return _skip("coverage", f"the label's task is {task}")
+    facts: list[str] = []
+    steps: list[str] = []
+    rare: dict[str, int] = {}
+    if task == "classification":
+        counts = table.frame[table.label].value_counts()
+        rare = {str(c): int(n) for c, n in counts.items() if n < WANTED_CLASS}
+        facts.append(f"Of {len(counts):,} classes {len(rare):,} have fewer than {WANTED_CLASS} rows.")
+        steps += [
+            f"Collect at least {WANTED_CLASS - n:,} more rows of the class {c!r}: it has {n:,}."
+            for c, n in rare.items()
+        ][:5]
+    if len(table) < 4 * WANTED_CLASS:
+        return Part(
+            "coverage",
+            _QUESTIONS["coverage"],
+            ATTENTION,
+            (*facts, f"Too few rows to look for groups in which a model fails: {len(table):,}."),
+            tuple(steps),
+            {"rare_classes": len(rare)},
+        )
+    found = slices(
+        table.frame, table.label, model=model, by=by, key=table.key or None, groups=table.groups, random_state=seed
+    )
+    worse = found.worse
+    facts.append(
+        f"{found.measure.capitalize()} of a model on rows that it has not seen: {show_share(found.accuracy)}; "
+        f"{count(len(worse), 'group')} of rows surely worse."
+    )
+    facts += [
+        f"Where {s.slice}: {show_share(s.accuracy)} ({show_share(s.low)} to {show_share(s.high)}), elsewhere {show_share(s.elsewhere)}."
+        for s in records_of(worse.head(5))
+    ]
+    steps += [f"Where {s.slice} ({s.cause}): {s.fix}" for s in records_of(worse.head(5))]
+    status = ATTENTION if rare or len(worse) else GOOD
+    figures = {"rare_classes": len(rare), "worse_groups": len(worse), "model_accuracy": found.accuracy}
+    return Part("coverage", _QUESTIONS["coverage"], status, tuple(facts), tuple(steps), figures)
+
+
+def _check_feedback(table: Table, production: Any, seed: int) -> Part:
+    from dcai.experiments.shifts import drift
+
+    if production is None:
+        return _skip(
+            "feedback", "no batch from production was given", "Pass production=, the last batch that the model saw."
+        )
+    found = drift(table.frame, production, label=table.label, key=list(table.key) or None, random_state=seed)
+    counted = found.findings[found.findings["doubt"] >= 0.5]  # noqa: PLR2004 (from here on a finding counts)
+    facts = [f"{count(len(counted), 'change')} from these data to the {found.current_rows:,} rows from production."]
+    facts += [str(reason) for reason in counted["reason"].head(5)]
+    steps = (
+        [
+            "Add recent rows, labelled, before the next training; look at the changes first: dcai.drift(frame, production)."
+        ]
+        if found.drifted
+        else []
+    )
+    return Part(
+        "feedback",
+        _QUESTIONS["feedback"],
+        ATTENTION if found.drifted else GOOD,
+        tuple(facts),
+        tuple(steps),
+        {"changes": len(counted)},
+    )
+
+
+def _check_size(table: Table, log: CorrectionLog | None, model: Any, seed: int) -> Part:
+    from dcai.experiments.learning import curve
+
+    if table.label is None:
+        return _skip("size", "no label was named", "Pass label=.")
+    try:
+        found = curve(table.frame, table.label, log, model=model, key=table.key or None, groups=table.groups,
+                      stale="skip", repeats=3, random_state=seed, progress=False)  # fmt: skip
+    except InputError as error:
+        return _skip("size", str(error).rstrip("."))
+    right = found.right_size
+    enough = right.rows < right.total
+    more = () if enough else ("Collect more rows like these: the score still grows with their number.",)
+    figures = {"right_size": right.rows, "training_rows": right.total, "last_gain": _finite(right.difference)}
+    return Part("size", _QUESTIONS["size"], GOOD if enough else ATTENTION, (str(right),), more, figures)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,210 @@
+"""A run made once more: its commit in a folder of its own, the same parameters, corrections and inputs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dcai.base import git, store
+from dcai.base.errors import GitError, InputError
+from dcai.base.records import FileHash, RunRecord
+from dcai.pipelines import ledger, snapshots, tags
+from dcai.pipelines import parameters as params
+from dcai.pipelines.definition import FOLDER, load_pipeline
+from dcai.pipelines.differences import Change, compare_values
+from dcai.pipelines.manifest import MANIFEST
+from dcai.pipelines.masking import MASK
+from dcai.pipelines.names import find_root, new_run_id
+from dcai.pipelines.runs import Run, carry_out
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What became of a run that was made once more; true where it gave the same metrics.
+
+    `missing` names what could not be had as it was; then nothing was run. `changes` are the metrics that differ, `outputs`
+    the declared outputs whose bytes differ, `notes` say what else was not the same.
+
+    Examples
+    --------
+    >>> bool(Reproduction("first", missing=("data/train.csv",)))
+    False
+    """
+
+    run: str
+    made: Run | None = None
+    missing: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    outputs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether the run was reproduced."""
+        return self.made is not None and not self.missing and not self.changes
+
+    @property
+    def exit_code(self) -> int:
+        """0 the same metrics, 1 other metrics or a run that failed, 2 something is missing."""
+        return 2 if self.missing else 0 if self else 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        made = None if self.made is None else self.made.record.run
+        changes = [c._asdict() for c in self.changes]
+        return {
+            "run": self.run, "reproduced": bool(self), "made": made, "missing": list(self.missing), "changes": changes,
+            "outputs": list(self.outputs), "notes": list(self.notes),
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        differing = ", ".join(f"{c.part} {c.name}" for c in self.changes)
+        said = f"missing {', '.join(self.missing)}" if self.missing else differing or "the same metrics"
+        return f"<Reproduction of {self.run!r}: {ledger.one_line(said)}>"
+
+
+def reproduce(run: str, parameters: Mapping[str, Any] | None = None, *, root: str | Path | None = None) -> Reproduction:
+    """Make a run once more, and compare its metrics; the work tree, the index and all outputs stay as they are.
+
+    The commit is checked out into a folder of its own. Files of code, inputs and corrections must have the content that
+    the run recorded: from that commit, from the contents kept by `snapshots: true`, from the work tree where it still has
+    them, or, for a correction log, from its beginning. Gates, retries and `on_failure` do not act.
+
+    Parameters
+    ----------
+    run : str
+        A run's id, a tag, `pipeline/run`, or the path of a run's folder.
+    parameters : mapping, optional
+        The secrets among its parameters, which are not recorded.
+    root : str or Path, optional
+        The repository; None takes the one that holds the current folder.
+
+    Returns
+    -------
+    Reproduction
+        True where the metrics are the same; `missing` names what is not to be had any more.
+
+    Raises
+    ------
+    MissingError, InputError
+        There is no such run, it is under way, or a secret is not given.
+
+    Examples
+    --------
+    >>> reproduce("production")  # doctest: +SKIP
+    <Reproduction of 'production': the same metrics>
+    """
+    top = find_root(Path.cwd(), root)
+    record, _ = tags.find_run(run, top)
+    if record.status == "running":
+        raise InputError(f"The run {record.run} is still under way. Wait for it.")
+    with tempfile.TemporaryDirectory(prefix="dcai-reproduce-") as temporary:
+        folder = Path(temporary).resolve() / "work"
+        return _make_again(run, record, parameters or {}, top, folder)
+
+
+def _make_again(run: str, record: RunRecord, given: Mapping[str, Any], root: Path, folder: Path) -> Reproduction:
+    with _checked_out(record, root, folder) as work:
+        missing = _bring_files(record, root, work)
+        if missing:
+            return Reproduction(run, missing=tuple(missing))
+        made = _take_home(_run_again(record, given, work), record, root)
+    return _compare(run, record, made)
+
+
+@contextmanager
+def _checked_out(record: RunRecord, root: Path, folder: Path) -> Iterator[Path]:
+    """Check the run's commit out into a folder; without one, the folder is empty and filled from kept contents."""
+    top = git.root_of(root)
+    if top is None or record.commit is None:
+        folder.mkdir(parents=True)
+        yield folder
+        return
+    try:
+        git.add_worktree(top, folder, record.commit)
+    except GitError as error:
+        raise GitError(
+            f"The commit {record.commit[:10]} of run {record.run} cannot be checked out: {error} Fetch the branch that holds it."
+        ) from error
+    try:
+        yield folder / root.resolve().relative_to(top.resolve())
+    finally:
+        git.remove_worktree(top, folder)
+
+
+def _bring_files(record: RunRecord, root: Path, work: Path) -> list[str]:
+    """Give the folder the files that the run read; returns those that are nowhere to be had as they were."""
+    missing = []
+    for one in [*record.code, *record.inputs, *record.corrections]:
+        if one.sha256 is None or ledger.hash_file(work, one.path).sha256 == one.sha256:
+            continue
+        if not _bring_file(one, root, work / one.path, is_log=one in record.corrections):
+            missing.append(one.path)
+    return list(dict.fromkeys(missing))
+
+
+def _bring_file(one: FileHash, root: Path, target: Path, *, is_log: bool) -> bool:
+    if target.is_dir():
+        shutil.rmtree(target)
+    if snapshots.bring_back(root / ledger.RUNS, one, target):
+        return True
+    here = root / one.path
+    if ledger.hash_file(root, one.path).sha256 == one.sha256:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if here.is_dir() else shutil.copyfile)(here, target)
+        return True
+    begun = snapshots.read_beginning(here, one) if is_log else None
+    if begun is None:
+        return False
+    store.write_atomic(target, begun)
+    return True
+
+
+def _run_again(record: RunRecord, given: Mapping[str, Any], work: Path) -> Run:
+    is_pipeline = (work / FOLDER / record.pipeline / MANIFEST).is_file() and record.notebook.startswith(f"{FOLDER}/")
+    if is_pipeline:
+        target: Any = load_pipeline(work / FOLDER / record.pipeline, work)
+        target = replace(target, gates={}, retries={}, on_failure=(), snapshots=False)
+        found = target.found
+    else:
+        target = work / record.notebook
+        found = params.find_parameters(target)
+    values = {p.name: record.parameters[p.name] for p in found.parameters if p.settable and p.name in record.parameters}
+    values |= given
+    hidden = [name for name, value in values.items() if value == MASK]
+    if hidden:
+        raise InputError(f"The secret {hidden[0]!r} of run {record.run} was not recorded. Give it again.")
+    return carry_out(target, values, root=work, run_id=new_run_id())
+
+
+def _take_home(made: Run, origin: RunRecord, root: Path) -> Run:
+    """Move the new run's folder to the others; as a reproduction it is none that later runs are compared with."""
+    home = ledger.run_folder(made.record.pipeline, made.record.run, root)
+    shutil.move(made.folder, home)
+    one = replace(made.record, purpose="reproduction", origin=origin.run)
+    return Run(ledger.write_record(home / ledger.RECORD, one), home)
+
+
+def _compare(run: str, before: RunRecord, made: Run) -> Reproduction:
+    after = made.record
+    # What a gate refused then has run through now: gates judge runs in earnest.
+    same = after.status == before.status or (before.status, after.status) == ("gate_failed", "succeeded")
+    changes = [] if same else [Change("run", "status", before.status, after.status)]
+    changes += compare_values("metrics", before.metrics, after.metrics)
+    hashes = {f.path: f.sha256 for f in after.outputs}
+    own = f"{ledger.RUNS}/"
+    outputs = [
+        f.path
+        for f in before.outputs
+        if f.sha256 is not None and not f.path.startswith(own) and hashes.get(f.path) != f.sha256
+    ]
+    notes = [
+        f"{name} was {before.environment.get(name)}, and is {after.environment.get(name)} here"
+        for name in dict.fromkeys([*before.environment, *after.environment])
+        if before.environment.get(name) != after.environment.get(name)
+    ]
+    return Reproduction(run, made, changes=tuple(changes), outputs=tuple(outputs), notes=tuple(notes))

@@ -1,0 +1,163 @@
+"""Declared outputs stand only after a run and its gates have succeeded: what was there before is kept, and comes back.
+
+A notebook writes to the paths that its pipeline declares, as it does by hand; nothing is redirected. Before its kernel
+starts, what stands there is copied into the run's folder. When the run does not end well, each path that has changed gets
+its earlier content back by one rename (a folder by two), and what the run had made goes to its artifacts. A runner that was
+killed cannot do this; then the next reader of its record does. While a run is under way, the paths show its work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dcai.base import store
+from dcai.base.errors import InputError
+
+if TYPE_CHECKING:
+    from dcai.base.records import RunRecord
+
+_INDEX, BEFORE = "before.json", "before"
+# Below a run's artifacts: the outputs of a run that did not end well.
+FAILED = "failed-outputs"
+
+
+def keep_before(root: Path, folder: Path, outputs: Sequence[str], marks: Mapping[str, Any]) -> None:
+    """Copy what stands at the outputs into a run's folder; the index is written last, so it means that all is there."""
+    if not outputs:
+        return
+    for path in _outermost(outputs):
+        here, there = _place(root, path), folder / BEFORE / path
+        there.parent.mkdir(parents=True, exist_ok=True)
+        if here.is_dir():
+            shutil.copytree(here, there, symlinks=True)
+        elif here.exists():
+            shutil.copy2(here, there)
+    states = {path: marks.get(path) for path in _outermost(outputs)}
+    store.write_atomic(folder / _INDEX, json.dumps({"root": str(root), "marks": states}) + "\n")
+
+
+def let_go(folder: Path) -> None:
+    """Let the outputs of a run stand: from the removal of the index on, nothing brings the earlier ones back."""
+    (folder / _INDEX).unlink(missing_ok=True)
+    shutil.rmtree(folder / BEFORE, ignore_errors=True)
+
+
+def give_back(folder: Path, artifacts: Path, mark_of: Any) -> list[str]:
+    """Bring back what stood at the outputs before a run, and return the paths that it had changed.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    artifacts : Path
+        The folder of its artifacts, where what it has made goes.
+    mark_of : callable
+        `ledger.mark_files`, which tells whether a path has changed.
+    """
+    try:
+        index = json.loads((folder / _INDEX).read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return []
+    root = Path(index["root"])
+    now = mark_of(root, index["marks"])
+    changed = [p for p, mark in index["marks"].items() if json.dumps(now[p]) != json.dumps(mark)]
+    for path in changed:
+        _exchange(_place(root, path), folder / BEFORE / path, artifacts / FAILED / path)
+    let_go(folder)
+    return changed
+
+
+def take_up(earlier: Path, root: Path, outputs: Iterable[str]) -> None:
+    """Put what an earlier run had made, and that was taken back, into place again: a run goes on from there."""
+    for path in _outermost(list(outputs)):
+        made, here = earlier / FAILED / path, _place(root, path)
+        if made.is_dir():
+            shutil.rmtree(here, ignore_errors=True)
+            shutil.copytree(made, here, symlinks=True)
+        elif made.exists():
+            here.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(made, here)
+
+
+def require_free(outputs: Sequence[str], running: Iterable[RunRecord]) -> None:
+    """Refuse a run while another one is about to write the same outputs: each would take the other's for its own.
+
+    Raises
+    ------
+    InputError
+        Another run that is under way has declared one of the outputs, or a folder around it.
+    """
+    for other in running:
+        for one in outputs:
+            if any(overlap(one, theirs.path) for theirs in other.outputs):
+                raise InputError(
+                    f"The run {other.run} of {other.pipeline!r} is under way and writes {one!r} too. Wait for it, or "
+                    "give each run a path of its own: artifact(name), or a parameter that is part of the path."
+                )
+
+
+def overlap(one: str, other: str) -> bool:
+    """Tell whether two outputs are the same path, or one holds the other.
+
+    Examples
+    --------
+    >>> overlap("models", "models/a.pkl"), overlap("a", "ab")
+    (True, False)
+    """
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
+def _outermost(paths: Sequence[str]) -> list[str]:
+    """Leave out paths inside of folders that are among the paths."""
+    return [p for p in dict.fromkeys(paths) if not any(p.startswith(f"{q}/") for q in paths)]
+
+
+def _place(root: Path, path: str) -> Path:
+    """Return where a path really is: through a link, its target is what gets replaced."""
+    return (root / path).resolve()
+
+
+def _exchange(here: Path, before: Path, failed: Path) -> None:
+    """Set what a run has made aside, and put back what stood there; a file's path is never empty meanwhile."""
+    failed.parent.mkdir(parents=True, exist_ok=True)
+    if here.is_file() and before.is_file():
+        with suppress(OSError):  # the earlier content comes back, also where a full disk has no room for the failed one
+            _copy_cheaply(here, failed)
+    elif here.exists():
+        shutil.move(here, failed)
+    if before.exists():
+        put_back(before, here)
+
+
+def _copy_cheaply(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)  # a second name for the same bytes; the first one is about to go
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def put_back(source: Path, target: Path) -> None:
+    """Move a file or folder to where another may stand: a file at once, so that a reader sees the old one or the new.
+
+    Examples
+    --------
+    >>> put_back(Path("runs/train/first/before/table.csv"), Path("table.csv"))  # doctest: +SKIP
+    """
+    if target.is_dir():
+        shutil.rmtree(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.replace(target)
+    except OSError:  # on another disk: beside the target first
+        if source.is_dir():
+            shutil.move(source, target)
+            return
+        beside = target.with_name(f".{target.name[:60]}.dcai.tmp")
+        shutil.copy2(source, beside)
+        beside.replace(target)

@@ -1,0 +1,140 @@
+"""How quick the review is in a real browser: first paint, a verdict's feedback, and when it is saved, in a large queue.
+
+    python tests/benchmarks/bench_review.py [ROWS] [FINDINGS] [DECISIONS]
+
+A table of ROWS rows (default 1,000,000) with FINDINGS findings (default 100,000) is reviewed by keyboard in JupyterLab.
+Printed are the median and the 95th percentile of DECISIONS (default 150) decisions: `next row` is the time from the key to
+the frame that shows the next card, `saved` the time until the page shows the decision as saved, which it is on disk then.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script
+
+from playwright.sync_api import sync_playwright
+
+from tests.browser.serving import BROWSER_OPTIONS, find_browser, serve_lab
+from tests.browser.steps import Lab, open_notebook, write_notebook
+
+MAKE = """
+import time
+from dataclasses import dataclass
+import numpy as np, pandas as pd, dcai
+from dcai.base.table import make_table
+rows, found = {rows}, {found}
+rng = np.random.default_rng(0)
+classes = np.array([f"class {{i}}" for i in range(10)])
+frame = pd.DataFrame({{
+    "id": np.arange(rows), "amount": rng.normal(size=rows), "weight": rng.normal(size=rows), "age": rng.integers(0, 99, rows),
+    "town": classes[rng.integers(0, 10, rows)], "remark": np.char.add("a remark about number ", np.arange(rows).astype(str)),
+    "y": classes[rng.integers(0, 10, rows)],
+}})
+chances = pd.DataFrame(rng.dirichlet(np.ones(10), rows), columns=classes)
+places = np.sort(rng.choice(rows, found, replace=False))
+findings = pd.DataFrame({{
+    "finding": [f"f{{i:07d}}" for i in range(found)], "row": places, "key": [{{"id": int(p)}} for p in places], "part": None,
+    "column": "y", "detector": "labels", "doubt": np.linspace(1, 0.3, found), "given": frame["y"].to_numpy()[places],
+    "suggested": classes[chances.to_numpy()[places].argmax(axis=1)], "confidence": 0.9, "reason": "A model says otherwise.",
+    "peers": [[] for _ in places],
+}})
+@dataclass(frozen=True)
+class Found:
+    table: object
+    findings: pd.DataFrame
+    probabilities: pd.DataFrame
+    hash: str = "0" * 32
+audit = Found(make_table(frame, "y", key="id"), findings, chances)
+audit.table.kinds, audit.table.row_hashes, audit.table.label_hashes  # an audit has made these
+print("ready")
+"""
+REVIEW = """
+start = time.perf_counter()
+widget = dcai.review(audit, "corrections/y.jsonl", by="ada")
+print(f"made {time.perf_counter() - start:.3f}")
+widget
+"""
+# Keys, frames and states are timed by the page itself, so that the time of the test's own messages is not counted.
+CLOCK = """() => {
+  const clock = { keys: [], shown: [], saved: [], begun: null, painted: null };
+  window.clock = clock;
+  const frame = then => requestAnimationFrame(() => setTimeout(() => then(performance.now())));
+  window.addEventListener('keydown', ev => ev.key === 'q' && clock.keys.push(performance.now()), { capture: true });
+  let row = '';
+  let count = '0';
+  new MutationObserver(() => {
+    const root = document.querySelector('.dcai-review');
+    if (!root) return;
+    clock.begun ??= performance.now();
+    const head = root.querySelector('.dcai-review-head strong')?.textContent ?? '';
+    if (head && head !== row) {
+      const first = row === '';
+      row = head;
+      frame(now => { if (first) clock.painted = now; else clock.shown.push(now); });
+    }
+    const decided = root.querySelector('.dcai-review-count strong')?.textContent ?? '0';
+    if (decided !== count) {
+      const more = Number(decided.replaceAll(',', '')) - Number(count.replaceAll(',', ''));
+      count = decided;
+      frame(now => clock.saved.push(...Array(more).fill(now)));
+    }
+  }).observe(document.body, { subtree: true, childList: true, characterData: true });
+}"""
+
+
+def run_cell(page: Any, number: int) -> None:
+    """Run a cell by keyboard."""
+    page.locator(".jp-Notebook .jp-CodeCell").nth(number).locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+
+
+def measure(lab: Lab, page: Any, rows: int, found: int, decisions: int, pause: int) -> dict[str, Any]:
+    """Review by keyboard, and return the times in milliseconds."""
+    notebook = write_notebook(lab.root / "bench.ipynb", MAKE.format(rows=rows, found=found), REVIEW)
+    open_notebook(page, lab, notebook)
+    run_cell(page, 0)
+    page.get_by_text("ready", exact=True).wait_for(timeout=600_000)
+    page.evaluate(CLOCK)
+    run_cell(page, 1)
+    page.locator(".dcai-review-reason").wait_for(timeout=120_000)
+    made = page.locator(".jp-OutputArea-output", has_text="made ").inner_text()
+    page.locator(".dcai-review").focus()
+    page.wait_for_timeout(1500)
+    for _ in range(decisions):
+        page.keyboard.press("q")
+        page.wait_for_timeout(pause)
+    page.wait_for_function(f"window.clock.saved.length >= {decisions}", timeout=120_000)
+    clock = page.evaluate("window.clock")
+    return {
+        "made": 1000 * float(made.split()[1]),
+        "first": clock["painted"] - clock["begun"],
+        "shown": [s - k for k, s in zip(clock["keys"], clock["shown"], strict=False)],
+        "saved": [s - k for k, s in zip(clock["keys"], clock["saved"], strict=False)],
+    }
+
+
+def main(rows: int = 1_000_000, found: int = 100_000, decisions: int = 150) -> None:
+    """Measure, and print one table."""
+    with tempfile.TemporaryDirectory() as home, serve_lab(Path(home)) as lab, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=BROWSER_OPTIONS)
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 900}, extra_http_headers={"Authorization": f"token {lab.token}"}
+        )
+        times = measure(lab, context.new_page(), rows, found, decisions, 250)
+        browser.close()
+    print(f"{rows:,} rows, {found:,} findings, {len(times['saved'])} decisions; milliseconds")
+    print(f"{'':24}{'p50':>8}{'p95':>8}")
+    print(f"{'dcai.review(audit)':24}{times['made']:8.0f}")
+    print(f"{'first paint':24}{times['first']:8.0f}")
+    for name, label in (("shown", "key to next row"), ("saved", "key to saved")):
+        cuts = statistics.quantiles(times[name], n=20)
+        print(f"{label:24}{statistics.median(times[name]):8.0f}{cuts[-1]:8.0f}")
+
+
+if __name__ == "__main__":
+    main(*(int(word.replace("_", "").replace(",", "")) for word in sys.argv[1:]))

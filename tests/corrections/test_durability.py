@@ -1,0 +1,263 @@
+"""What is shown as saved is on disk: killed processes, full disks, several writers, branches that merge."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dcai.base.errors import InputError, LogError
+from dcai.corrections.log import CorrectionLog
+from dcai.corrections.session import Review
+
+from .conftest import audit_of
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 20_000
+
+DECIDE = """
+import sys
+import time
+import pandas as pd
+from dcai.base.errors import LogError
+from dcai.corrections.session import Review
+from tests.corrections.conftest import audit_of
+
+frame = pd.DataFrame({"x": range(200), "y": ["a", "b"] * 100})
+review = Review(audit_of(frame), sys.argv[1], by=sys.argv[2])
+print("READY", flush=True)
+sys.stdin.readline()
+for row in range(int(sys.argv[3])):
+    try:
+        print(review.decide(row, "keep", note=f"{sys.argv[2]}:{row}").id, flush=True)
+        time.sleep(0.001)  # so that another process has its turn
+    except LogError as error:
+        print("REFUSED", error, flush=True)
+        break
+"""
+
+
+def decide_elsewhere(path: Path, by: str, count: int, **options: Any) -> subprocess.Popen[str]:
+    """Let another process decide."""
+    command = [sys.executable, "-c", DECIDE, str(path), by, str(count)]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    process = subprocess.Popen(command, text=True, cwd=ROOT, **pipes, **options)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "READY\n"
+    return process
+
+
+def test_killed_processes_and_kernels_lose_nothing_and_write_nothing_twice() -> None:
+    command = [
+        sys.executable,
+        "tests/benchmarks/bench_kills.py",
+        "--kills",
+        "12",
+        "--kernels",
+        "1",
+        "--browsers",
+        "12",
+        "--seed",
+        "7",
+        "--json",
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    outcomes = json.loads(done.stdout)
+    for found in outcomes.values():
+        assert found["confirmed"] > found["kills"] > 0
+        assert (found["lost"], found["duplicated"]) == (0, 0)
+    # One was under way at each kill; of a kernel's output more may be on its way.
+    assert outcomes["processes"]["written, not yet confirmed"] <= outcomes["processes"]["kills"]
+
+
+def check_full(path: Path, told: str) -> list[str]:
+    """Check what a disk that became full has left, and return the ids that were confirmed."""
+    *confirmed, refusal = told.splitlines()
+    assert refusal.startswith(f"REFUSED The decision could not be saved to {str(path)!r}: ")
+    assert "Nothing was written; free space or rights and decide again." in refusal
+    assert len(confirmed) > 3
+    text = path.read_bytes()
+    assert text.endswith(b"\n")
+    assert [json.loads(line)["id"] for line in text.splitlines()] == confirmed
+    return confirmed
+
+
+def test_a_file_that_cannot_grow_is_an_error_and_nothing_is_half_written(tmp_path: Path) -> None:
+    path = tmp_path / "corrections" / "y.jsonl"
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))  # noqa: E731 (it runs in the child only)
+    told, _ = decide_elsewhere(path, "ada", 200, preexec_fn=limit).communicate("go\n")
+    confirmed = check_full(path, told)
+    frame = pd.DataFrame({"x": range(200), "y": ["a", "b"] * 100})
+    review = Review(audit_of(frame), path, by="ada")  # there is room again: it goes on
+    review.decide(199, "keep")
+    assert [c.id for c in CorrectionLog.read(path).corrections][:-1] == confirmed
+
+
+def test_a_full_file_system_is_an_error_and_nothing_is_half_written(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(disk)], capture_output=True, text=True, check=False
+    )
+    if made.returncode:
+        pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
+    try:
+        path = disk / "corrections" / "y.jsonl"
+        told, _ = decide_elsewhere(path, "ada", 200).communicate("go\n")
+        assert "No space left on device" in told
+        check_full(path, told)
+        assert sorted(p.name for p in path.parent.iterdir()) == [".gitattributes", "y.jsonl"]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_two_notebooks_writing_at_once_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "y.jsonl"
+    writers = [decide_elsewhere(path, by, 60) for by in ("ada", "bob")]
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    confirmed = [line for writer in writers for line in writer.communicate()[0].splitlines()]
+    log = CorrectionLog.read(path)
+    assert len(confirmed) == 120
+    assert sorted(c.id for c in log.corrections) == sorted(confirmed)
+    times = [c.at for c in log.corrections]
+    assert times == sorted(set(times))
+    names = [c.by for c in log.corrections]
+    assert sum(a != b for a, b in itertools.pairwise(names)) > 1  # they did write at the same time
+
+
+def test_a_process_sees_what_another_has_decided_since(pets: pd.DataFrame, log_path: Path) -> None:
+    ada, bob = (Review(audit_of(pets, found=[(0, "y", "dog")]), log_path, by=by) for by in ("ada", "bob"))
+    ada.decide("f0", "relabel", "dog")
+    bob.decide(1, "keep")
+    assert bob.decided("f0") == "relabel"
+    assert len(bob.log) == 2
+
+
+# ---------------------------------------------------------------- branches
+
+
+@pytest.fixture
+def merge(tmp_path: Path, pets: pd.DataFrame) -> Any:
+    """Let two people decide on branches of their own, and merge these in git."""
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.org", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def carry_out(ada: Any, bob: Any) -> tuple[Review, pd.DataFrame]:
+        path = tmp_path / "corrections" / "y.jsonl"
+        git("init", "-q", "-b", "main")
+        Review(audit_of(pets), path, by="ada").decide(5, "keep")
+        git("add", ".")
+        git("commit", "-qm", "start")
+        git("checkout", "-qb", "bob")
+        bob(Review(audit_of(pets), path, by="bob"))
+        git("commit", "-qam", "bob")
+        git("checkout", "-q", "main")
+        ada(Review(audit_of(pets), path, by="ada"))
+        git("commit", "-qam", "ada")
+        git("merge", "-q", "bob")
+        assert git("status", "--porcelain") == ""
+        return Review(audit_of(pets), path, by="eva"), CorrectionLog.read(path).check(pets)
+
+    return carry_out
+
+
+def test_disagreement_of_two_branches_is_disputed_and_not_the_last_word(merge: Any, pets: pd.DataFrame) -> None:
+    review, checks = merge(
+        lambda r: r.decide(0, "relabel", "dog", column="y"), lambda r: r.decide(0, "relabel", "bird", column="y")
+    )
+    disputed = checks[checks["status"] == "disputed"]
+    assert sorted(disputed["by"]) == ["ada", "bob"]
+    assert "Reviewers disagree (" in disputed["why"].iloc[0]
+    assert review.log.apply(pets, stale="skip")["y"].tolist() == pets["y"].tolist()
+    review.decide(0, "relabel", "dog", column="y", resolves=list(disputed["id"]))
+    assert review.log.apply(pets)["y"].tolist()[0] == "dog"
+
+
+def test_agreement_and_undo_on_two_branches_merge(merge: Any, pets: pd.DataFrame) -> None:
+    def decide_and_regret(review: Review) -> None:
+        review.decide(0, "relabel", "dog", column="y")
+        review.decide(1, "exclude")
+        review.undo()
+        review.undo(review.log.corrections[0].id)  # what was decided before the branches parted
+
+    review, checks = merge(decide_and_regret, lambda r: r.decide(0, "relabel", "dog", column="y"))
+    assert set(checks["status"]) == {"fits"}
+    assert review.log.apply(pets)["y"].tolist() == ["dog", *pets["y"].tolist()[1:]]
+
+
+# ---------------------------------------------------------------- undo in any order
+
+
+@given(st.lists(st.tuples(st.sampled_from(["decide", "undo", "redo", "restart"]), st.integers(0, 30)), max_size=14))
+@settings(max_examples=60, deadline=None)
+def test_any_decision_is_undone_and_redone_in_any_order_after_any_restart(steps: list[tuple[str, int]]) -> None:
+    frame = pd.DataFrame({"x": range(4), "y": ["a", "b", "a", "b"]})
+    audit = audit_of(frame, found=[(row, "y", "c") for row in range(4)])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "y.jsonl"
+        review = Review(audit, path, by="ada")
+        made: list[tuple[str, int, str]] = []  # id, row, value, in order of time
+        undone: set[str] = set()
+        for step, number in steps:
+            if step == "restart":
+                review = Review(audit, path, by="ada")
+            elif step == "decide":
+                line = review.decide(number % 4, "edit", f"v{number}", column="y")
+                made.append((line.id, number % 4, f"v{number}"))
+            elif made:
+                chosen = made[number % len(made)][0]
+                if (chosen in undone) == (step == "undo"):
+                    with pytest.raises(InputError, match="is undone already|is not undone"):
+                        getattr(review, step)(chosen)
+                else:
+                    getattr(review, step)(chosen)
+                    (undone.add if step == "undo" else undone.discard)(chosen)
+        wanted = {row: value for name, row, value in made if name not in undone}
+        for one in (review, Review(audit, path, by="ada")):
+            for row in range(4):
+                assert one.decided(f"f{row}") == ("edit" if row in wanted else None)
+            if path.exists():
+                assert one.log.apply(frame)["y"].tolist() == [wanted.get(r, frame["y"][r]) for r in range(4)]
+
+
+# ---------------------------------------------------------------- logs that must be refused
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda line: line.replace('"verdict":"keep"', '"verdict":"exclude"'), "was edited after it was written"),
+        (lambda line: line.replace('"v":1', '"v":9'), "has the format version 9"),
+        (lambda line: line[:-9], "is not JSON"),
+        (lambda line: line.replace("{", "[", 1), "is not JSON"),
+    ],
+)
+def test_a_refused_line_is_named_with_the_way_out(pets: pd.DataFrame, log_path: Path, change: Any, words: str) -> None:
+    review = Review(audit_of(pets), log_path, by="ada")
+    for row in range(4):
+        review.decide(row, "keep")
+    lines = log_path.read_text(encoding="utf-8").splitlines()
+    lines[2] = change(lines[2])
+    log_path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(LogError, match=r"^Line 3 of y\.jsonl ") as caught:
+        CorrectionLog.read(log_path)
+    assert words in str(caught.value)
+    assert any(way in str(caught.value) for way in ("Restore the file from git", "Update dcai to read it"))
+    with pytest.raises(LogError, match="Line 3"):
+        Review(audit_of(pets), log_path, by="ada")  # and no review begins on it

@@ -1,0 +1,88 @@
+"""The search for a better model: what is tried, within which budget, and that test rows play no part."""
+
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from dcai.base.errors import InputError
+from dcai.experiments.comparison import compare
+from dcai.experiments.search import _left_after, count_inner_fits, propose_models
+
+FLOWERS = load_iris(as_frame=True).frame
+
+
+def test_settings_are_proposed_of_each_model_in_turn_within_the_budget():
+    models = {
+        "bayes": GaussianNB(),
+        "forest": RandomForestClassifier(),
+        "line": make_pipeline(StandardScaler(), LogisticRegression()),
+    }
+    found = propose_models(models, True, 6, 0)
+    assert list(found) == [
+        "bayes",
+        "forest",
+        "line",
+        "bayes, var_smoothing=1e-05",
+        "forest, min_samples_leaf=5",
+        "line, C=10.0",
+    ]
+    assert found["line, C=10.0"].get_params()["logisticregression__C"] == 10
+    assert models["line"].get_params()["logisticregression__C"] == 1
+    assert list(propose_models(models, False, 6, 0)) == list(propose_models(models, True, 1, 0)) == list(models)
+
+
+def test_the_users_own_settings_are_tried():
+    grid = {"neighbours": {"n_neighbors": [1, 7], "weights": ["uniform", "distance"]}}
+    comparison = compare(
+        FLOWERS, label="target", models={"neighbours": KNeighborsClassifier(70)}, search=grid, repeats=2
+    )
+    assert comparison.table.loc["baseline", "model"] == "neighbours"
+    assert comparison.table.loc["model-centric", "model"].startswith("neighbours, n_neighbors=")
+    assert comparison.table.loc["model-centric", "score"] > comparison.table.loc["baseline", "score"]
+    assert list(comparison.by_model.index) == ["neighbours"], "settings are no models of their own"
+    assert any(
+        "5 models and settings tried, the weaker half dropped after each fold" in note for note in comparison.notes
+    )
+
+
+def test_many_settings_are_halved_after_each_fold_and_few_are_not():
+    assert [_left_after(9, fold) for fold in range(3)] == [9, 5, 3]
+    assert count_inner_fits(9) == 17
+    assert count_inner_fits(4) == 12
+    assert count_inner_fits(1) == 0
+
+
+def test_the_fits_that_are_announced_are_the_most_that_are_made(write_log):
+    log = write_log(FLOWERS, "target", dict.fromkeys(range(45), 2))
+    told = []
+    compare(
+        FLOWERS, None, "target", log, models=[GaussianNB(), KNeighborsClassifier()], search=True, repeats=2,
+        progress=lambda done, total, _: told.append((done, total)),
+    )  # fmt: skip
+    assert len({total for _, total in told}) == 1
+    assert [done for done, _ in told] == list(range(len(told)))
+    assert len(told) <= told[0][1]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"search": "grid"}, r"'search' parameter of compare must be True, False, or a dict of"),
+        ({"search": {"forest": {}}}, r"no model to search 'forest'"),
+        ({"search": {"bayes": {"var_smoothing": 1}}}, r"must be a dict of \{parameter: list of values\}"),
+        (
+            {"search": {"bayes": {"smoothing": [1]}}},
+            r"no parameter of the model 'bayes' 'smoothing'\. Did you mean 'var_smoothing'",
+        ),
+        ({"budget": 0}, r"'budget' parameter of compare must be an integer of at least 1"),
+        ({"progress": "bar"}, r"'progress' parameter of compare must be True, False, None or a function"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(options, sentence):
+    with pytest.raises(InputError, match=sentence):
+        compare(FLOWERS, label="target", models={"bayes": GaussianNB()}, **options)

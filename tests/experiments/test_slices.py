@@ -1,0 +1,158 @@
+"""`slices` finds the group that was made bad, says why, and finds none where there is none."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from dcai.base.errors import InputError
+from dcai.experiments.partitions import slices
+from dcai.shells.cli_drift import slices as command
+
+
+def make(rows=1600, seed=0, rule="easy"):
+    random = np.random.default_rng(seed)
+    x, z = random.normal(size=(2, rows))
+    group = random.choice(list("abcd"), rows)
+    sex = random.choice(["f", "m"], rows)
+    # Nothing lies near the border of the classes, so that a model is right everywhere but where that is spoiled.
+    x = np.where(np.abs(x) < 0.3, np.sign(x) * 0.3 + x, x)
+    label = np.where(x > 0, "yes", "no")
+    flipped = np.where(label == "yes", "no", "yes")
+    bad = (group == "b") & (sex == "f")
+    if rule == "noise":
+        label = np.where(bad & (random.random(rows) < 0.4), flipped, label)
+    elif rule == "turned":
+        label = np.where(bad & (random.random(rows) < 0.5), flipped, label)
+    return pd.DataFrame({"x": x, "z": z, "group": group, "sex": sex, "label": label})
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    return slices(make(rule="noise"), "label", by="sex")
+
+
+def test_the_spoiled_pair_is_found_confirmed_and_explained(noisy):
+    worst = noisy.worse.iloc[0]
+    assert worst["slice"] == "group == 'b' and sex == 'f'"
+    assert worst["cause"] == "noise"
+    assert worst["high"] < worst["elsewhere"]
+    assert noisy.rows(worst["slice"]) == np.flatnonzero((make()["group"] == "b") & (make()["sex"] == "f")).tolist()
+
+
+def test_parts_of_a_bad_group_are_no_news(noisy):
+    assert len(noisy.worse[noisy.worse["origin"] == "found"]) == 1
+
+
+def test_every_value_asked_for_is_reported_with_what_fairness_asks(noisy):
+    asked = noisy.table[noisy.table["origin"] == "asked"].set_index("slice")
+    assert set(asked.index) == {"sex == 'f'", "sex == 'm'"}
+    frame = make(rule="noise")
+    for sex in "fm":
+        its = asked.loc[f"sex == '{sex}'"]
+        assert its["rows"] == (frame["sex"] == sex).sum()
+        assert its["low"] <= its["accuracy"] <= its["high"]
+        assert its["gap"] == pytest.approx(its["elsewhere"] - its["accuracy"])
+    assert asked.loc["sex == 'f'", "recall"] < asked.loc["sex == 'm'", "recall"]
+
+
+def test_where_nothing_is_spoiled_no_group_is_worse():
+    for seed in range(3):
+        assert not len(slices(make(800, seed), "label").worse)
+
+
+def test_a_group_that_grew_is_drift():
+    frame = make(1600, 1)
+    # The group lies where the classes meet, and the model is unsure of it: no label of it is surely contradicted.
+    its = frame["group"] == "c"
+    frame["x"] = frame["x"].mask(its, frame["x"] * 0.01)
+    frame["label"] = frame["label"].mask(its, np.random.default_rng(9).choice(["yes", "no"], len(frame)))
+    model = make_pipeline(FunctionTransformer(pick), LogisticRegression())
+    before = make(1600, 2)
+    before = before[(before["group"] != "c") | (np.arange(len(before)) % 5 == 0)]
+    found = slices(frame, "label", model=model, reference=before).worse.set_index("slice")
+    assert found.loc["group == 'c'", "cause"] == "drift"
+    same = slices(frame, "label", model=model, reference=make(1600, 2)).worse.set_index("slice")
+    assert same.loc["group == 'c'", "cause"] == "overlap"
+
+
+def pick(frame):
+    return frame[["x"]]
+
+
+def test_own_probabilities_are_judged_as_they_are():
+    frame = make(600, 4)
+    right = np.where(frame["group"] == "a", 0.2, 0.95)
+    chance = pd.DataFrame({"no": np.where(frame["label"] == "no", right, 1 - right)}).assign(yes=lambda f: 1 - f["no"])
+    found = slices(frame, "label", probabilities=chance, by="group").table.set_index("slice")["accuracy"]
+    assert found["group == 'a'"] == 0
+    assert found["group == 'b'"] == 1
+
+
+def test_numbers_as_labels_are_judged_by_how_near_the_model_comes():
+    frame = make(900, 5)
+    spread = np.where(frame["group"] == "d", 3.0, 0.1)
+    frame["label"] = frame["x"] * 2 + np.random.default_rng(1).normal(size=len(frame)) * spread
+    found = slices(frame, "label", by="group")
+    assert found.measure.startswith("share within")
+    assert found.worse["slice"].iloc[0] == "group == 'd'"
+
+
+def test_it_is_shown_escaped_and_written_plainly(noisy):
+    frame = make(600, 6).assign(group=lambda f: f["group"].replace("a", "<script>alert(1)</script>"))
+    found = slices(frame, "label", by="group")
+    assert "<script>alert" not in found.to_html()
+    assert found.chart().to_svg().startswith("<svg")
+    record = json.loads(noisy.to_json())
+    assert record["slices"][0]["cause"] == "noise"
+    assert "group == 'b' and sex == 'f'" in noisy.to_text()
+    assert repr(noisy).startswith("Slices(accuracy 9")
+
+
+def test_groups_of_sensitive_columns_are_named_by_numbers(tmp_path, monkeypatch):
+    (tmp_path / "dcai.yaml").write_text("sensitive: [sex, group]\n")
+    monkeypatch.chdir(tmp_path)
+    found = slices(make(600, 7), "label", by="sex")
+    assert set(found.table["slice"]) >= {"sex: group 1 (hidden)", "sex: group 2 (hidden)"}
+    assert "'f'" not in found.to_json()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label": "lab"}, "There is no label column 'lab'."),
+        ({"by": "sexx"}, "There is no column of by 'sexx'. Did you mean 'sex'?"),
+        ({"level": 0}, "The 'level' parameter of slices must be a number between 0 and 1. Got 0 instead."),
+        ({"positive": "maybe"}, "There is no class 'maybe'."),
+    ],
+)
+def test_bad_input_is_refused_in_a_sentence(options, message):
+    with pytest.raises(InputError) as raised:
+        slices(make(200), **{"label": "label", **options})
+    assert message in str(raised.value)
+
+
+def test_a_label_of_sets_is_refused():
+    frame = pd.DataFrame({"x": range(40), "label": [["a", "b"], ["a"]] * 20})
+    with pytest.raises(InputError, match="cannot be judged row by row: .* Expected classes or numbers"):
+        slices(frame, "label")
+
+
+def test_an_unknown_group_is_refused(noisy):
+    with pytest.raises(InputError, match="There is no slice 'sex'"):
+        noisy.rows("sex")
+
+
+def test_the_command_prints_and_saves(tmp_path):
+    make(500, 8).to_csv(tmp_path / "a.csv", index=False)
+    out = tmp_path / "out.json"
+    result = CliRunner().invoke(
+        command, [str(tmp_path / "a.csv"), "--label", "label", "--by", "sex", "--json", "-o", str(out)]
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == json.loads(out.read_text(encoding="utf-8"))
