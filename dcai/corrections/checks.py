@@ -120,7 +120,11 @@ class Checker:
         """Return what the cell of a line holds now, hidden as the line's own value is."""
         column = str(line.column)
         value = self._value_at(row, column, line.part)
-        key = key_behind(line.given) if column in self.hidden else None
+        if column not in self.hidden:
+            return value
+        # A line without a hash is about an empty cell, or older than the mark: it tells no more than it holds itself.
+        told = {canonical(v) for v in (line.given, line.value) if not isinstance(v, list)}
+        key = key_behind(line.given) or (None if canonical(value) in told else self.hidden[column])
         return value if key is None else Veil({column: key}).show(column, value)
 
     def _source_of(self, line: Correction) -> Scalar:

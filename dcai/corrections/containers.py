@@ -11,7 +11,7 @@ from dcai.base.contract import to_plain
 from dcai.base.errors import InputError, shorten
 from dcai.base.records import Correction, Key, Scalar
 from dcai.corrections.lines import parse_line
-from dcai.corrections.standing import find_active, key_text
+from dcai.corrections.standing import find_standing, key_text
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def pack_lines(corrections: Iterable[Correction]) -> list[Container]:
     rows: dict[str, list[Correction]] = {}
     for line in corrections:
         rows.setdefault(key_text(line.key), []).append(line)
-    active = {c.id for c in find_active(corrections) if c.verdict != "undo"}
+    standing = {c.id for c in find_standing(corrections)}
     return [
-        Container(lines[0].key, tuple(lines), tuple(said_of(c) for c in lines if c.id in active))
+        Container(lines[0].key, tuple(lines), tuple(said_of(c) for c in lines if c.id in standing))
         for lines in rows.values()
     ]
 

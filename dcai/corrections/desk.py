@@ -20,7 +20,7 @@ from dcai.corrections.audited import Audited, list_values
 from dcai.corrections.defaults import check_reviewer, default_path
 from dcai.corrections.forms import LabelForm, given_part
 from dcai.corrections.intents import check_row, check_value, check_verdict, choose_column
-from dcai.corrections.ledger import SENT, Ledger, draft_correction, take_back
+from dcai.corrections.ledger import SENT, Ledger, draft_correction
 from dcai.corrections.log import CorrectionLog
 from dcai.corrections.terms import remark_on_personal_data, settings_of
 from dcai.corrections.trials import Planter, trial_path
@@ -352,8 +352,8 @@ class Desk:
             return self._take_back(self._keeper(target).batch_of(target))
 
     def _take_back(self, targets: list[Correction]) -> list[Correction]:
-        ledger = self._keeper(targets[0])
-        return self._append([take_back(t, self.by) for t in targets], [ledger.row_of(t) for t in targets], ledger)
+        book = self._keeper(targets[0])
+        return self._append([book.take_back(t, self.by) for t in targets], [book.row_of(t) for t in targets], book)
 
     def _last_decision(self) -> Correction | None:
         known = [line for k in self._ledgers if (line := k.last_decision(self.by)) is not None]

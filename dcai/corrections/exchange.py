@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,15 +13,18 @@ import pandas as pd
 from dcai.base import store
 from dcai.base.errors import InputError, shorten
 from dcai.base.fingerprints import canonical, plain
-from dcai.base.records import Correction
+from dcai.base.records import Correction, Scalar
 from dcai.base.table import Table
 from dcai.corrections.audited import Audited
 from dcai.corrections.containers import Container, Said, pack_lines, said_of
 from dcai.corrections.desk import Desk
-from dcai.corrections.foreign import find_format, read_containers
+from dcai.corrections.foreign import SHEETS, find_format, read_containers
+from dcai.corrections.forms import given_part
 from dcai.corrections.intents import VERDICTS, check_verdict
 from dcai.corrections.log import CorrectionLog
-from dcai.corrections.standing import key_text
+from dcai.corrections.matching import locate
+from dcai.corrections.renderings import restore
+from dcai.corrections.standing import find_standing, key_text
 from dcai.corrections.veils import hidden_columns, make_veil
 from dcai.findings.shape import COLUMNS
 
@@ -154,7 +158,11 @@ def import_decisions(
     """
     boxes = read_containers(Path(path), form)
     lines = [line for box in boxes for line in box.lines]
-    fresh = [(box, said) for box in boxes for said in box.said if not _is_unchanged(said, _lines_about(box, lines))]
+    standing = _by_row(find_standing(lines))
+    told = [(box, _normalise(said)) for box in boxes for said in box.said]
+    if form in SHEETS:
+        told = [(box, restore(said, _pick(box, standing))) for box, said in told]
+    fresh = [(box, said) for box, said in told if not any(said_of(c) == said for c in _pick(box, standing))]
     for _, said in fresh:
         if said.verdict not in VERDICTS:
             raise InputError.wrong_value("verdict", "import", f"one of {', '.join(map(repr, VERDICTS))}", said.verdict)
@@ -165,16 +173,30 @@ def import_decisions(
     drafts: list[Correction] = []
     problems: list[str] = []
     rest: list[tuple[Container, Said]] = []
-    for box, said in fresh:
-        draft = _redraft(box, replace(said, by=said.by or str(by)), lines, form)
+    # Where the data is known, or needed to tell what must not stand in clear, each decision goes over the desk.
+    checked = table is not None or bool(_sensitive(log) or hidden_columns([*log.corrections, *lines]))
+    about = {} if checked else _by_row(lines)
+    for box, found in fresh:
+        said = replace(found, by=found.by or str(by))
+        draft = None if checked else _redraft(said, _pick(box, about), form)
         if draft is not None:
             drafts.append(draft)
         else:
-            rest.append((box, replace(said, by=said.by or str(by))))
-    orders = _find_rows(rest, table, log, problems)
-    drafts += _draft_anew(orders, table, log, form)
+            rest.append((box, said))
+    orders = _find_rows(rest, table, log, lines, problems)
+    drafts = _leave_known(log, drafts + _draft_anew(orders, table, log, form))
     log.adopt(adopted, drafts)
     return Imported(str(log.path), len(adopted), len({c.id for c in lines}) - len(adopted), len(drafts), problems)
+
+
+def _leave_known(log: CorrectionLog, drafts: Sequence[Correction]) -> list[Correction]:
+    """Leave out what an earlier import has decided alike: what was decided here since then is later than the file."""
+    last = {_place(c): c for c in log.corrections if str(c.why.get("audit", "")).startswith("import:")}
+    return [d for d in drafts if _place(d) not in last or said_of(last[_place(d)]) != said_of(d)]
+
+
+def _place(line: Correction) -> tuple[str, str, str | None, int | None]:
+    return line.by, key_text(line.key), line.column, line.part
 
 
 def _draft_anew(
@@ -186,59 +208,85 @@ def _draft_anew(
         desk = Desk(_bare(_require(table), form), log, by=person)
         for row, said in orders:
             if said.by == person:
-                drafts.append(desk.draft(row, said.verdict, _value_of(said), said.column, said.note, said.part))
+                drafts.append(desk.draft(row, said.verdict, said.value, said.column, said.note, said.part))
     return drafts
 
 
-def _lines_about(box: Container, lines: Sequence[Correction]) -> list[Correction]:
-    """Return the lines of the file about a container's row; in a sheet they stand in another record of it."""
-    if box.key is None:
-        return list(box.lines)
-    return [c for c in lines if key_text(c.key) == key_text(box.key)]
+def _by_row(lines: Sequence[Correction]) -> dict[str, list[Correction]]:
+    """Sort lines by their rows; in a sheet those of a row stand in another of its records."""
+    rows: dict[str, list[Correction]] = defaultdict(list)
+    for line in lines:
+        rows[key_text(line.key)].append(line)
+    return rows
 
 
-def _is_unchanged(said: Said, lines: Sequence[Correction]) -> bool:
-    return any(c.verdict != "undo" and said_of(c) == replace(said, value=_value_of(said)) for c in lines)
+def _pick(box: Container, lines: dict[str, list[Correction]]) -> list[Correction]:
+    """Return the lines about a container's row."""
+    key = box.key or (box.lines[0].key if box.lines else None)
+    return [] if key is None else lines.get(key_text(key), [])
 
 
-def _value_of(said: Said) -> Any:
-    return said.value if said.verdict in _VALUED else None
+def _normalise(said: Said) -> Said:
+    """Drop what a verdict does not speak of: who changes the verdict alone leaves the rest as it was."""
+    if said.verdict == "exclude":
+        return replace(said, column=None, part=None, value=None)
+    return said if said.verdict in _VALUED else replace(said, value=None)
 
 
-def _redraft(box: Container, said: Said, lines: Sequence[Correction], form: str) -> Correction | None:
+def _redraft(said: Said, lines: Sequence[Correction], form: str) -> Correction | None:
     """Make a new line about a cell that another line of the file is about; None where there is none."""
-    same = [
-        c for c in _lines_about(box, lines) if (c.column, c.part) == (said.column, said.part) and c.verdict != "undo"
-    ]
+    cell = (said.column, said.part)
+    known = [c for c in lines if c.verdict != "undo"]
+    # Any line names the row, and that is all that an `exclude` speaks of.
+    same = known if said.verdict == "exclude" else [c for c in known if (c.column, c.part) == cell]
     if not same:
         return None
     before = same[-1]
-    value = _value_of(said)
-    given, verdict = before.given, said.verdict
-    if verdict in ("relabel", "edit") and canonical(value) == canonical(given):
-        verdict, value = "keep", None
-    if verdict == "ambiguous" and not (isinstance(value, list) and len(value) > 1):
-        raise InputError.wrong_value("value", "import", "a list of at least two values for 'ambiguous'", value)
-    why = {"audit": f"import:{form}"}
+    given = None if said.verdict == "exclude" else before.given
+    verdict, value = _check_said(said, given)
     return replace(
         before,
         verdict=check_verdict(verdict),
+        column=said.column,
+        part=said.part,
+        given=given,
         value=value,
         by=said.by,
         note=said.note,
-        why=why,
+        why={"audit": f"import:{form}"},
         undoes=None,
         resolves=None,
     )
 
 
+def _check_said(said: Said, given: Scalar) -> tuple[str, Any]:
+    """Return verdict and value of a decision, as far as they can be checked without the data."""
+    verdict, value = said.verdict, said.value
+    if verdict == "relabel" and value is None:
+        raise InputError("The verdict 'relabel' needs a value; use 'edit' to empty a cell. Nothing was imported.")
+    if verdict in ("relabel", "edit") and isinstance(value, list):
+        raise InputError.wrong_value("value", "import", f"one value for {verdict!r}", value)
+    if verdict == "ambiguous" and not (isinstance(value, list) and len(value) > 1):
+        raise InputError.wrong_value("value", "import", "a list of at least two values for 'ambiguous'", value)
+    if verdict in ("relabel", "edit") and canonical(value) == canonical(given):
+        return "keep", None
+    return verdict, value
+
+
 def _find_rows(
-    rest: Sequence[tuple[Container, Said]], table: Table | None, log: CorrectionLog, problems: list[str]
+    rest: Sequence[tuple[Container, Said]],
+    table: Table | None,
+    log: CorrectionLog,
+    lines: Sequence[Correction],
+    problems: list[str],
 ) -> list[tuple[int, Said]]:
     if not rest:
         return []
     covered = _cover(_require(table), log)
     places = {key_text(k): row for row, k in enumerate(covered.keys)}
+    # Lines name rows as these were in the source; in this data corrections may be made already.
+    named = locate([*log.corrections, *lines], _require(table).frame)
+    places |= {text: place.row for text, place in named.items() if place.row is not None}
     found = []
     for box, said in rest:
         key = box.key or (
@@ -254,8 +302,9 @@ def _find_rows(
 
 def _settle(said: Said, table: Table, row: int) -> Said:
     """Say `keep` where a tool names the value that stands there already."""
-    given = said.column in table.frame.columns and said.verdict == "relabel" and not isinstance(said.value, list)
-    if given and canonical(said.value) == canonical(table.cell(row, str(said.column))):
+    valued = said.verdict in ("relabel", "edit") and said.value is not None
+    given = said.column in table.frame.columns and valued and not isinstance(said.value, list)
+    if given and canonical(said.value) == canonical(given_part(table, row, str(said.column), said.part)):
         return replace(said, verdict="keep", value=None)
     return said
 
@@ -263,7 +312,8 @@ def _settle(said: Said, table: Table, row: int) -> Said:
 def _require(table: Table | None) -> Table:
     if table is None:
         raise InputError(
-            "Some decisions are about cells of which the file holds no line of a log, so the data is needed: pass table= "
+            "Some decisions are about cells of which the file holds no line of a log, or columns are marked as sensitive, "
+            "so the data is needed: pass table= "
             "(--data FILE, and --label and --key as in the audit, on the command line)."
         )
     return table

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dcai.base.errors import InputError, MissingError, shorten
+from dcai.corrections.accounts import name_user, write_user
 from dcai.corrections.containers import Container, Said, read_lines_of, read_part, read_value, write_lines, write_value
 from dcai.corrections.workbooks import read_records, write_records
 
@@ -21,6 +22,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _PEOPLE = uuid.UUID("6f1b1f1e-3c1c-5d0a-9b61-0d6f3a1c7d2e")
 _LARGEST_CELL = 10_000_000
 WORKBOOK = "xlsx"
+SHEETS = ("csv", WORKBOOK)
 
 # ---------------------------------------------------------------- a spreadsheet
 
@@ -139,6 +141,7 @@ def write_label_studio(containers: Sequence[Container]) -> str:
 
 def _annotation(number: int, said: Said) -> dict[str, Any]:
     about = {"column": said.column, "part": said.part, "value": said.value, "by": said.by}
+    about |= {"verdict": said.verdict, "note": said.note}
     result = [{**_choice(VERDICT, [said.verdict]), "meta": {"dcai": about}}]
     values = said.value if isinstance(said.value, list) else [said.value]
     if said.column is not None and said.verdict in ("relabel", "ambiguous", "edit"):
@@ -148,7 +151,7 @@ def _annotation(number: int, said: Said) -> dict[str, Any]:
         result.append(_text(NOTE, [said.note]))
     return {
         "id": number,
-        "completed_by": _user(said.by),
+        "completed_by": write_user(said.by),
         "was_cancelled": False,
         "ground_truth": False,
         "result": result,
@@ -163,11 +166,6 @@ def _choice(name: str, values: Sequence[Any]) -> dict[str, Any]:
 def _text(name: str, values: Sequence[Any]) -> dict[str, Any]:
     shown = ["" if v is None else v if isinstance(v, str) else write_value(v) for v in values]
     return {"from_name": name, "to_name": "row", "type": "textarea", "value": {"text": shown}}
-
-
-def _user(by: str) -> dict[str, str]:
-    name, _, mail = by.removesuffix(">").partition(" <")
-    return {"email": mail, "first_name": name} if mail else {"first_name": name}
 
 
 def read_label_studio(text: str, name: str) -> list[Container]:
@@ -192,20 +190,27 @@ def _said_in_task(annotation: Any, place: str) -> list[Said]:
     about = ((verdict or {}).get("meta") or {}).get("dcai") or {}
     remark = "" if note is None else "\n".join(map(str, _values(note)))
     chosen = None if verdict is None else str(next(iter(_values(verdict)), ""))
-    own = _name_user(annotation.get("completed_by"))
+    own = name_user(annotation.get("completed_by"))
     by = about.get("by") or own
+
+    def name_author(verdict: str, value: Any) -> str:
+        """What was changed in the tool is its user's word, and no longer that of who decided before."""
+        before = (about.get("verdict", verdict), about.get("value"), about.get("note", remark))
+        return by if (verdict, value, remark) == before else own or by
+
     if annotation.get("was_cancelled"):
         return [Said(own or by, "unsure", about.get("column"), about.get("part"), None, remark)]
     if not items:
-        return [] if chosen is None else [Said(by, chosen, about.get("column"), about.get("part"), None, remark)]
+        if chosen is None:
+            return []
+        return [Said(name_author(chosen, None), chosen, about.get("column"), about.get("part"), None, remark)]
     found = []
     for column, item in items.items():
         values = [_as_before(v, about.get("value")) for v in _values(item)]
         guess = "edit" if item.get("type") == "textarea" else "ambiguous" if len(values) > 1 else "relabel"
         value: Any = values if guess == "ambiguous" or chosen == "ambiguous" else next(iter(values), None)
-        # What was changed in the tool is its user's word, and no longer that of who decided before.
-        who = by if value == about.get("value") else own or by
-        found.append(Said(who, _fit_verdict(chosen, guess), column, about.get("part"), value, remark))
+        meant = _fit_verdict(chosen, guess)
+        found.append(Said(name_author(meant, value), meant, column, about.get("part"), value, remark))
     return found
 
 
@@ -227,14 +232,6 @@ def _as_before(shown: Any, before: Any) -> Any:
         if shown == (old if isinstance(old, str) else "" if old is None else write_value(old)):
             return old
     return shown
-
-
-def _name_user(user: Any) -> str:
-    if not isinstance(user, dict):
-        return "" if user is None else f"label-studio user {user}"
-    name = " ".join(str(user[k]) for k in ("first_name", "last_name") if user.get(k))
-    mail = user.get("email")
-    return f"{name or mail} <{mail}>" if mail else name
 
 
 # ---------------------------------------------------------------- Argilla

@@ -21,7 +21,7 @@ from dcai.corrections.log import CorrectionLog
 from dcai.corrections.matching import column_digest, key_names, read_columns
 from dcai.corrections.slots import SEEN, Columns, Place, Slot, parse_slot
 from dcai.corrections.standing import find_active, find_standing, key_text
-from dcai.corrections.veils import make_veil
+from dcai.corrections.veils import Veil, key_behind, make_veil
 
 # What a line's `why` calls the browser's message that it was written for.
 SENT = "sent"
@@ -167,12 +167,11 @@ class Ledger:
 
     def append(self, drafts: list[Correction], rows: Sequence[int | None]) -> list[Correction]:
         """Write decisions about rows (None: not in this table); they are on disk when this returns."""
-        before = len(self.log)
+        before = self.log.corrections
         self.log = self.log.append(*drafts)
         added = list(self.log.corrections[len(self.log) - len(drafts) :])
-        if len(self.log) != before + len(drafts):  # another process has decided meanwhile
-            self._sent = _by_message(self.log.corrections)
-            self._index()
+        if self.log.corrections[: -len(drafts) or None] != before:  # another process has changed the file meanwhile
+            self._index_anew()
             return added
         self._sent |= _by_message(added)
         for line, row in zip(added, rows, strict=True):
@@ -184,12 +183,17 @@ class Ledger:
         return added
 
     def catch_up(self) -> None:
-        """Read what others have appended since."""
-        log = self.log.catch_up()
-        if len(log) != len(self.log):
-            self.log = log
-            self._sent = _by_message(log.corrections)
-            self._index()
+        """Read what others have changed in the file since."""
+        before, self.log = self.log.corrections, self.log.catch_up()
+        if self.log.corrections != before:
+            self._index_anew()
+
+    def _index_anew(self) -> None:
+        """Take in lines that others have added, or taken out: then nothing may stand about a row any more."""
+        rows = set(self._decisions)
+        self._sent = _by_message(self.log.corrections)
+        self._index()
+        self._changed |= rows
 
     def find_sent(self, message: str) -> list[Correction]:
         """Return the lines that a message of a browser has led to, by the message's own name."""
@@ -210,6 +214,16 @@ class Ledger:
         return sum(self._standing.values())
 
     # ------------------------------------------------------------ what can be taken back
+
+    def take_back(self, target: Correction, by: str) -> Correction:
+        """Make the line that undoes another, without its id and time; what was hidden since is not written in clear again."""
+        key: Key = {name: _veiled(self.veil, name, value) for name, value in target.key.items()}
+        given = target.given if target.column is None else _veiled(self.veil, target.column, target.given)
+        return Correction(
+            v=0, id="", verdict="undo", key=key, part=target.part, column=target.column, given=given,
+            value=None, row=target.row, by=by, at="", why={k: v for k, v in target.why.items() if k in ("batch", "trial")}, note="",
+            undoes=target.id,
+        )  # fmt: skip
 
     def _latest(self) -> Iterator[tuple[Correction, bool]]:
         """Go through the lines from the last to the first, each with whether it is active."""
@@ -278,13 +292,8 @@ def _by_message(lines: Iterable[Correction]) -> dict[str, list[Correction]]:
     return dict(sent)
 
 
-def take_back(target: Correction, by: str) -> Correction:
-    """Make the line that undoes another, without its id and time."""
-    return Correction(
-        v=0, id="", verdict="undo", key=target.key, part=target.part, column=target.column, given=target.given,
-        value=None, row=target.row, by=by, at="", why={k: v for k, v in target.why.items() if k in ("batch", "trial")}, note="",
-        undoes=target.id,
-    )  # fmt: skip
+def _veiled(veil: Veil, column: str, value: Scalar) -> Scalar:
+    return value if key_behind(value) else veil.show(column, value)
 
 
 class SourceNames:

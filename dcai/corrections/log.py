@@ -261,7 +261,7 @@ class CorrectionLog(LogFile):
         pandas.DataFrame
             One row for each row of the data that is not left out, one column for each class; rows sum to 1. A decided
             label weighs 1, the values of `ambiguous` the same each, and where reviewers differ each of them the same.
-            Rows without a decision keep their label, those without a label are empty.
+            Stale decisions do not count. Rows without a decision keep their label, those without a label are empty.
         """
         data = name_columns(read_frame(frame), "CorrectionLog.soft_labels")
         if self.label is None or self.label not in data.columns:
@@ -271,7 +271,8 @@ class CorrectionLog(LogFile):
         changed = data[[self.label]].copy()
         changed[self.label] = set_cells(data[self.label], cells["row"].to_numpy(np.intp), list(cells["value"]))
         kept = np.setdiff1d(np.arange(len(data)), plan.dropped)
-        return soften_labels(self.corrections, data, self.label, changed, kept)
+        stale = set(plan.checks.loc[plan.checks["status"] == "stale", "id"])
+        return soften_labels(self.corrections, data, self.label, changed, kept, stale=stale)
 
     def plan(self, frame: pd.DataFrame, *, stale: Literal["raise", "skip"] = "raise") -> Plan:
         """Return what `apply` would change in a frame with text column names, without changing it."""

@@ -80,6 +80,23 @@ class LogFile:
                     "One log has one key: keep them in two files."
                 )
 
+    def check_columns(self) -> None:
+        """Refuse to write what would make the log unusable: lines of another label, or without what names their columns."""
+        labels = {c.label for c in self.corrections if c.columns is not None}
+        if len(labels) > 1:
+            told = " and ".join(sorted(map(repr, labels)))
+            raise LogError(
+                f"{self.path.name}: these lines are about the labels {told}. One log has one label: keep them in two "
+                "files. Nothing was written."
+            )
+        declared = {column_digest(c) for c in self.corrections if c.columns is not None}
+        lost = next((c.id for c in self.corrections if column_digest(c) not in declared), None)
+        if lost is not None:
+            raise LogError(
+                f"{self.path.name}: no line names the columns of the line {lost}: a line is lost. Take it over together "
+                "with the first lines of its log. Nothing was written."
+            )
+
     def append(self, *drafts: Correction) -> Self:
         """Write decisions to the end of the file; when this returns they are on disk.
 
@@ -119,6 +136,7 @@ class LogFile:
                     return log
                 grown = dataclasses.replace(log, corrections=(*log.corrections, *added), torn=b"")
                 grown.check_lines(added)
+                grown.check_columns()
                 log.mend_tail()
                 self._write_attributes()
                 store.append_lines(self.path, [write_line(c) for c in added])

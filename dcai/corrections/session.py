@@ -15,7 +15,7 @@ from dcai.base.settings import mark_sensitive, write_definition
 from dcai.corrections.cards import make_card, make_item
 from dcai.corrections.certificate import Certificate, certify
 from dcai.corrections.clusters import order_merge
-from dcai.corrections.desk import Desk
+from dcai.corrections.desk import Desk, logger
 from dcai.corrections.groups import Groups, make_groups, title_group
 from dcai.corrections.people import tell_agreement
 from dcai.corrections.terms import change_definition, mask_card, mask_item, settings_of
@@ -257,13 +257,24 @@ class Review(Desk):
     def merge(self, column: str, spellings: Sequence[Scalar], keep: Scalar, note: str = "") -> list[Correction]:
         """Make several spellings of a column one: each row of the data that holds one of them gets `keep`, at once.
 
+        Rows about which this reviewer has decided already, in this column or as a whole, are left out; the lines name
+        their number as `left_out` in `why`.
+
         Raises
         ------
         InputError
-            Where the column does not exist, cannot take the value, or holds none of the spellings.
+            Where the column does not exist, cannot take the value, holds none of the spellings, or all of these rows
+            are decided.
         """
         with self._lock:
-            orders = order_merge(self.table, self.classes, column, spellings, keep)
+            found = order_merge(self.table, self.classes, column, spellings, keep)
+            orders = [order for order in found if not self._has_decided(order[0], column)]
+            left_out = len(found) - len(orders)
+            if not orders:
+                raise InputError(
+                    f"You have decided about all {left_out} rows that hold one of these spellings: nothing was merged. "
+                    "Undo those decisions first."
+                )
             about = {
                 row: name
                 for row, *_ in orders
@@ -271,4 +282,16 @@ class Review(Desk):
                 if self._column_of(name) == column
             }
             named = [(about.get(row, row), verdict, keep, column) for row, verdict, keep, column in orders]
-            return self._decide_all(named, note, merged=[plain(s) for s in spellings])
+            why = {"left_out": left_out} if left_out else {}
+            lines = self._decide_all(named, note, merged=[plain(s) for s in spellings], **why)
+        if left_out:
+            logger.warning(
+                "%d rows were merged; %d were left out, as you have decided about them.", len(lines), left_out
+            )
+        return lines
+
+    def _has_decided(self, row: int, column: str) -> bool:
+        """Whether this reviewer's own word stands about a cell or its whole row."""
+        return any(
+            c.by == self.by and c.verdict != "unsure" and c.column in (column, None) for c in self._ledger.standing(row)
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +24,16 @@ def soften_labels(
     label: str,
     changed: pd.DataFrame,
     kept: npt.NDArray[np.intp],
+    *,
+    stale: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return the weight of each class for each row of a frame that is kept; rows sum to 1, or are empty without a label.
 
-    `changed` is the label column as corrected where that is certain; `kept` the positions of the rows that stay.
+    `changed` is the label column as corrected where that is certain; `kept` the positions of the rows that stay;
+    `stale` the ids of decisions about cells that hold something else by now.
     """
     marks: dict[str, Scalar] = {}
-    said = _collect(corrections, frame, label, marks)
+    said = _collect(corrections, frame, label, marks, stale)
     codes, cells = distinct_cells(changed[label])
     for cell in cells:
         mark = canonical(cell)
@@ -57,14 +60,14 @@ def _order(name: Scalar) -> tuple[bool, float, str]:
 
 
 def _collect(
-    corrections: Sequence[Correction], frame: pd.DataFrame, label: str, marks: dict[str, Scalar]
+    corrections: Sequence[Correction], frame: pd.DataFrame, label: str, marks: dict[str, Scalar], stale: Collection[str]
 ) -> dict[int, list[list[str]]]:
     """Return what each reviewer says of a row: the classes that may be right."""
     places = locate(corrections, frame)
     said: dict[int, list[list[str]]] = defaultdict(list)
     for line in find_standing(corrections):
         row = places[key_text(line.key)].row
-        if row is None or line.column != label or line.verdict not in _SAYING:
+        if row is None or line.id in stale or line.column != label or line.verdict not in _SAYING:
             continue
         if line.part is not None:
             raise InputError("Soft labels are for one class a row; this log is about tags or parts of the label.")

@@ -119,13 +119,13 @@ class Views:
 
     @cached_property
     def _pairs(self) -> list[str]:
-        """The change of class that each finding about the label suggests; empty for the others."""
+        """The change of class that each finding about the label suggests; empty for the others, and of a sensitive label."""
         label, given, suggested = self._table.label, *(list_values(self._queue[c]) for c in ("given", "suggested"))
         shown = [None] * len(self._queue) if self._blind else suggested
         known: dict[Hashable, str] = {}
         names = []
         for column, before, after in zip(list_values(self._queue["column"]), given, shown, strict=True):
-            if label is None or column != label:
+            if label is None or label in self._masked or column != label:
                 names.append("")
                 continue
             pair = (plain(before), plain(after))

@@ -7,6 +7,7 @@ from typing import Literal
 import pandas as pd
 
 from dcai.base.fingerprints import hash_rows
+from dcai.base.records import Correction
 from dcai.corrections.log import CorrectionLog
 from dcai.findings.wording import count
 
@@ -47,7 +48,7 @@ def correct_training(
     inside, outside = log.restrict(frame), log.restrict(held_out)
     total, used, tested = len(log.standing), len(inside.standing), len(outside.standing)
     notes.append(f"{used:,} of {total:,} decisions of {log.path.name} concern training rows and were applied to them.")
-    accepted = sum("certificate" in line.why for line in inside.standing)
+    accepted = sum(not is_reviewed(line) for line in inside.standing)
     if accepted:
         notes.append(
             f"{accepted:,} of these were not looked at one by one: they were accepted as members of a certified group."
@@ -73,9 +74,14 @@ def correct_training(
     return inside, apply_log(inside, frame, "training", notes, stale)
 
 
+def is_reviewed(line: Correction) -> bool:
+    """Say whether a person looked at what a line decides; a certificate spares that."""
+    return "certificate" not in line.why
+
+
 def count_reviewed(log: CorrectionLog | None) -> int:
     """Count the decisions that a person made one by one; those that a certificate spared are left out."""
-    return 0 if log is None else sum("certificate" not in line.why for line in log.standing)
+    return 0 if log is None else sum(map(is_reviewed, log.standing))
 
 
 def count_changed(raw: pd.DataFrame, corrected: pd.DataFrame) -> int:

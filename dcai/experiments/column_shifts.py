@@ -67,7 +67,7 @@ def compare_values(batches: Batches, name: str, kind: str, left: dict[str, list[
         yield from _compare_texts(batches, name, *filled)
         yield from compare_writing(batches, name, *filled)
     elif kind == "date":
-        yield from _compare_dates(name, filled[0], filled[1], left)
+        yield from _compare_dates(batches, name, filled[0], filled[1], left)
     else:
         left.setdefault(f"their kind is {kind}", []).append(name)
 
@@ -144,7 +144,7 @@ def _describe_numbers(batches: Batches, name: str, one: Floats, other: Floats) -
 
 
 def _compare_dates(
-    name: str, before: pd.Series[Any], now: pd.Series[Any], left: dict[str, list[str]]
+    batches: Batches, name: str, before: pd.Series[Any], now: pd.Series[Any], left: dict[str, list[str]]
 ) -> Iterator[Trial]:
     one, other = (read_dates(column) for column in (before, now))
     if min(len(one), len(other)) < FEWEST:
@@ -155,7 +155,8 @@ def _compare_dates(
         return
     found = compare_numbers(one, other)
     ends = [
-        [pd.Timestamp(float(v), unit="s").date().isoformat() for v in (its.min(), its.max())] for its in (one, other)
+        [batches.show(pd.Timestamp(float(v), unit="s").date().isoformat(), name) for v in (its.min(), its.max())]
+        for its in (one, other)
     ]
     said = f"{name!r} goes from {ends[1][0]} to {ends[1][1]}, in the reference from {ends[0][0]} to {ends[0][1]}"
     older = (other < one.min()).mean() > 0.5  # noqa: PLR2004 (most)

@@ -116,26 +116,16 @@ def _count_values(drift: Drift, column: str) -> pd.DataFrame:
     rows = []
     for side, counts in (("reference", one), ("current", other)):
         total = max(int(counts.sum()), 1)
-        rows += [
-            # Masked values may look the same: a number keeps them apart.
-            {"value": _name(drift, column, names[i], n), "share": counts[i] / total, "side": side}
-            for n, i in enumerate(first)
-        ]
+        rows += [{"value": _name(drift, column, names[i]), "share": counts[i] / total, "side": side} for i in first]
         rows += (
             [{"value": f"{len(rest):,} others", "share": counts[rest].sum() / total, "side": side}] if len(rest) else []
         )
     return pd.DataFrame(rows).astype({"value": object, "side": object})
 
 
-def _name(drift: Drift, column: str, value: str, number: int) -> str:
+def _name(drift: Drift, column: str, value: str) -> str:
     shown = drift.batches.show(value, column)
-    return (
-        f"{shown} ({number + 1})"
-        if column in drift.batches.veil.whole
-        else f"\u2068{shown}\u2069"
-        if shown
-        else "(empty)"
-    )
+    return f"\u2068{shown}\u2069" if shown else "(empty)"
 
 
 def _count_lengths(drift: Drift, column: str) -> pd.DataFrame:

@@ -112,7 +112,7 @@ class Drift:
         Raises
         ------
         InputError
-            Where there is no such column to compare.
+            Where there is no such column to compare, or its values are masked.
         """
         from dcai.experiments.drift_charts import draw_column, draw_effects
 
@@ -120,6 +120,10 @@ class Drift:
             return draw_effects(self)
         if column not in self.batches.kinds:
             raise InputError.unknown_name("column in both batches", column, self.batches.kinds)
+        if column in self.batches.veil.whole:
+            raise InputError(
+                f"The values of {column!r} are masked, so they are not drawn. Draw another column, or all changes by chart()."
+            )
         return draw_column(self, column)
 
     def to_text(self) -> str:
@@ -139,7 +143,8 @@ class Drift:
     def to_html(self, path: str | Path | None = None) -> str | Path:
         """Write a page with charts that needs no network; without a path, return its HTML."""
         drawn = self.chart().to_image() if len(self.tests) else ""
-        worst = [c for c in dict.fromkeys(self.findings["column"]) if c in self.batches.kinds][:6]
+        masked = self.batches.veil.whole
+        worst = [c for c in dict.fromkeys(self.findings["column"]) if c in self.batches.kinds and c not in masked][:6]
         body = to_block(self._body(200), _large(drawn), *(_large(self.chart(str(c)).to_image()) for c in worst))
         page = to_page("dcai drift", body)
         return page if path is None else write_atomic(path, page)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.corrections.log import CorrectionLog
+from dcai.experiments.applying import is_reviewed
 from dcai.experiments.growth import score_sample
 from dcai.experiments.intervals import estimate_interval
 from dcai.experiments.materials import Materials, Sample
@@ -108,17 +109,24 @@ def choose_steps(most: int, step: int) -> list[int]:
     return sorted({*(int(n // step * step) for n in spread), most - step, most})
 
 
-def order_by_log(log: CorrectionLog, materials: Materials) -> Positions:
-    """Return the training rows that a log decides, in the order of the decisions."""
+def order_by_log(log: CorrectionLog, materials: Materials) -> tuple[Positions, int]:
+    """Return the training rows that a log decides, in the order of the decisions, and how many of them were reviewed.
+
+    Rows that were only accepted as members of a certified group come after all that somebody looked at.
+    """
     frame = materials.table.frame
     inside = log.restrict(frame)
     checks = inside.check(frame)
     times = {line.id: line.at for line in inside.standing}
+    spared = {line.id for line in inside.standing if not is_reviewed(line)}
     decided = (
-        checks[checks["row"] >= 0].assign(at=lambda c: c["id"].map(times)).sort_values(["at", "id"], kind="stable")
+        checks[checks["row"] >= 0]
+        .assign(at=lambda c: c["id"].map(times), spared=lambda c: c["id"].isin(spared))
+        .sort_values(["spared", "at", "id"], kind="stable")
+        .drop_duplicates("row")
     )
-    rows: Positions = decided["row"].drop_duplicates().to_numpy(dtype=np.intp)
-    return np.asarray(frame.index)[rows].astype(np.intp)
+    rows: Positions = decided["row"].to_numpy(dtype=np.intp)
+    return np.asarray(frame.index)[rows].astype(np.intp), int((~decided["spared"]).sum())
 
 
 def order_by_doubt(materials: Materials, random_state: int) -> Positions:

@@ -17,6 +17,7 @@ from dcai.findings.evidence import Evidence, Settings, Unmet, make_evidence
 from dcai.findings.progress import tell_nobody
 
 Marks = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.intp]
 SURE = 0.9
 FAR = 0.8  # the share of rows whose error counts as small, where the label is a number
 WILD = 3.0  # times the error that still counts as small
@@ -95,18 +96,62 @@ def make_default(table: Table) -> Any:
     return default_models(table)["logistic regression"] if "text" in roles.values() else make_judge(roles)
 
 
-def measure_group(inside: Marks, judged: Judged, rows: Marks) -> dict[str, Any]:
-    """Measure a group against the other rows; the p-value is the chance that it is as bad by luck."""
+def measure_group(inside: Marks, judged: Judged, rows: Marks, bonds: Codes | None = None) -> dict[str, Any]:
+    """Measure a group against the other rows; the p-value is the chance that it is as bad by luck.
+
+    `bonds` says which rows belong together: luck then falls on all rows of one number at once, not on each.
+    """
     from scipy import stats
 
     its, others = judged.right[inside & rows], judged.right[~inside & rows]
     n, m = len(its), len(others)
     if not n or not m:
         return {"rows": n, **dict.fromkeys(("accuracy", "low", "high", "elsewhere", "gap", "p"), float("nan"))}
-    p = float(stats.hypergeom.cdf(its.sum(), n + m, its.sum() + others.sum(), n))
-    low, high = interval(float(its.mean()), n)
     a, b = float(its.mean()), float(others.mean())
+    if bonds is None:
+        p = float(stats.hypergeom.cdf(its.sum(), n + m, its.sum() + others.sum(), n))
+        low, high = interval(a, n)
+    else:
+        p = _find_chance(inside[rows], judged.right[rows], bonds[rows])
+        low, high = _bound(its, bonds[inside & rows])
     return {"rows": n, "accuracy": a, "low": low, "high": high, "elsewhere": b, "gap": b - a, "p": p}
+
+
+def _find_chance(inside: Marks, right: Marks, bonds: Codes) -> float:
+    """Return the chance that rows are right as much less often than others, where rows that belong together share their luck.
+
+    Residuals are summed within each number first (the cluster-robust variance of Liang & Zeger 1986, with Student's t
+    for the fewer numbers of the two sides).
+    """
+    from scipy import stats
+
+    a, b = float(right[inside].mean()), float(right[~inside].mean())
+    parts = np.where(inside, (right - a) / inside.sum(), (b - right) / (~inside).sum())
+    sums = np.bincount(bonds, parts)
+    numbers = [len(np.unique(bonds[side])) for side in (inside, ~inside)]
+    fewest = min(numbers)
+    if fewest < _TWO:  # one number on a side: its luck cannot be told from a difference
+        return 1.0
+    error = float(np.sqrt((sums**2).sum() * fewest / (fewest - 1)))
+    if not error:  # all right or all wrong on each side: each number then counts as one row
+        return float(stats.hypergeom.cdf(0, sum(numbers), numbers[1], numbers[0])) if a < b else 1.0
+    return float(stats.t.sf((b - a) / error, fewest - 1))
+
+
+def _bound(right: Marks, bonds: Codes) -> tuple[float, float]:
+    """Return a 95 % interval of a share, by as many rows as those that belong together are worth."""
+    from scipy import stats
+
+    share, rows = float(right.mean()), len(right)
+    numbers = len(np.unique(bonds))
+    if numbers < _TWO:
+        return 0.0, 1.0
+    sums = np.bincount(bonds, right - share)
+    variance = float((sums**2).sum()) / rows**2 * numbers / (numbers - 1)
+    # Where all are right or all wrong nothing spreads: each number then counts as one row.
+    worth = min(share * (1 - share) / variance, rows) if variance > 0 else numbers
+    # Few numbers tell little of their spread, as Student's t allows for.
+    return interval(share, worth * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, numbers - 1)) ** 2)
 
 
 def choose_positive(judged: Judged, positive: Any) -> str | None:

@@ -177,7 +177,7 @@ def _measure(
         )
     best = next(name for name in (TRUE, CORRECTED, RAW) if name in versions)
     reviewed = CORRECTED if CORRECTED in versions else best
-    steps, orders = _plan_reviews(materials, versions, reviewed, log, wish.step)
+    steps, orders = _plan_reviews(materials, versions, reviewed, log, wish.step, notes)
     fits = len(versions) * (bench.repeats * (len(chosen) - 1) + 1)
     fits += (2 * (1 + bench.repeats) + bench.repeats) * len(steps) if orders else 0
     bench = replace(bench, planned=fits)
@@ -209,14 +209,25 @@ def _find_worth(efforts: Efforts | None, orders: Mapping[str, Any], margin: floa
 
 
 def _plan_reviews(
-    materials: Materials, versions: Mapping[Data, Sample], reviewed: Data, log: CorrectionLog | None, step: int
+    materials: Materials,
+    versions: Mapping[Data, Sample],
+    reviewed: Data,
+    log: CorrectionLog | None,
+    step: int,
+    notes: list[str],
 ) -> tuple[list[int], dict[str, Any]]:
     """Say in which order rows are reviewed and after how many the models are fitted; none where nothing changes."""
     if reviewed == RAW or versions[reviewed].equals(versions[RAW]):
         return [], {}
     if log is not None:
-        order = order_by_log(log, materials)
-        return choose_steps(len(order), step), {"order of the log": order}
+        order, looked_at = order_by_log(log, materials)
+        spared = len(order) - looked_at
+        if spared:
+            notes.append(
+                f"The curve of reviews ends after the {count(looked_at, 'row')} that somebody looked at: {spared:,} more "
+                f"{'was' if spared == 1 else 'were'} accepted as members of a certified group, and cost no review."
+            )
+        return (choose_steps(looked_at, step), {"order of the log": order}) if looked_at else ([], {})
     order = order_by_doubt(materials, 0)
     raw, true = versions[RAW], versions[reviewed]
     wrong = int((raw.labels != true.labels).sum()) if len(raw.labels) == len(true.labels) else len(order)

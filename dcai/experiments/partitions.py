@@ -13,6 +13,7 @@ from dcai.base.table import Table, make_table
 from dcai.experiments.dictionaries import find_veil
 from dcai.experiments.intervals import correct_holm
 from dcai.experiments.judgements import (
+    Codes,
     Group,
     Judged,
     Marks,
@@ -76,7 +77,8 @@ def slices(
     key : str or sequence of str, optional
         Columns that identify a row; they are no features.
     groups : str, optional
-        A column that says which rows belong together; they stay together when rows are dealt.
+        A column that says which rows belong together; they stay together when rows are dealt, and count as one draw of
+        luck in p-values and intervals.
     level : float, default 0.05
         The chance that any group is called worse where none is.
     folds : int, default 5
@@ -112,11 +114,10 @@ def slices(
     chosen = choose_positive(judged, positive)
     veil = find_veil(table)
     asked = [_name(its, number, veil) for name in named for number, its in enumerate(cut_column(table, name))]
-    searched, notes = _search(evidence, veil)
-    found, tried = _confirm(searched, judged, _deal(table, random_state), level)
+    searched, notes = _search(evidence, veil, asked)
+    bonds = None if table.groups is None else _number_groups(table)
+    plans, tried = _measure(asked, searched, judged, _deal(table, random_state), bonds, level)
     learner = make_default(table) if model is None else model
-    told = {group.said for group in asked}
-    plans = [*_measure_asked(asked, judged), *(plan for plan in found if plan[0].said not in told)]
     rows = []
     for group, figures, p, origin in plans:
         worse = bool(p <= level and figures["gap"] >= GAP)
@@ -140,8 +141,8 @@ def slices(
         tried,
         float(judged.right[judged.known].mean()),
         judged.measure,
-        chosen,
-        tuple(_tell(tried, notes)),
+        None if chosen is None else veil.show(chosen, label),
+        tuple(_tell(tried, notes, table.groups)),
         {group.said: np.flatnonzero(group.inside) for group, *_ in plans},
         label,
     )
@@ -150,12 +151,19 @@ def slices(
 Plan = tuple[Group, dict[str, Any], float, str]
 
 
-def _tell(tried: pd.DataFrame, notes: list[str]) -> list[str]:
+def _tell(tried: pd.DataFrame, notes: list[str], groups: str | None) -> list[str]:
     confirmed = int(tried["confirmed"].sum())
     return [
         (
             f"Each row was judged by a model that had not seen it. {count(len(tried), 'group')} seemed worse in one half of the rows; "
             f"{confirmed} of them also in the other half, whose figures are shown."
+        ),
+        *(
+            [
+                f"All rows of one {groups!r} count as one draw of luck; what lies within a single one is never called worse."
+            ]
+            if groups is not None
+            else []
         ),
         *(f"Not searched: {note}." for note in notes),
     ]
@@ -171,16 +179,19 @@ def _name(its: Slice, number: int, veil: Veil) -> Group:
     return Group(said, columns, its.inside)
 
 
-def _search(evidence: Evidence, veil: Veil) -> tuple[list[Group], list[str]]:
+def _search(evidence: Evidence, veil: Veil, asked: list[Group]) -> tuple[list[Group], list[str]]:
     """List the groups of single columns, and clusters, in the caller's order of the rows."""
     made, notes = list_slices(evidence, 2 * FEWEST)
     found = []
-    for number, its in enumerate(made):
+    # A hidden group that was asked for keeps its name, so that it is told once; no other one takes it.
+    known = {(group.columns, group.inside.tobytes()): group for group in asked}
+    for number, its in enumerate(made, len(asked)):
         inside = np.zeros(len(evidence.table), dtype=bool)
         inside[evidence.positions] = its.inside
         # A cluster is named by the values of all columns: not where some of them must not be shown.
         if its.column is not None or not veil.whole:
-            found.append(_name(its._replace(inside=inside), number, veil))
+            group = _name(its._replace(inside=inside), number, veil)
+            found.append(known.get((group.columns, inside.tobytes()), group))
     return found, notes
 
 
@@ -203,15 +214,37 @@ def _deal(table: Table, seed: int) -> Marks:
     return np.asarray(np.random.default_rng(seed).random(codes.max() + 1)[codes] < 0.5)  # noqa: PLR2004 (a half)
 
 
-def _measure_asked(asked: list[Group], judged: Judged) -> list[Plan]:
-    """Measure the groups that were asked for, on all rows: nobody chose them for being bad."""
-    measured = [measure_group(group.inside, judged, judged.known) for group in asked]
+def _number_groups(table: Table) -> Codes:
+    """Number the groups of rows that belong together; a row without one stands alone."""
+    codes = pd.factorize(table.frame[table.groups])[0]
+    alone = codes < 0
+    codes[alone] = codes.max() + 1 + np.arange(int(alone.sum()))
+    return np.asarray(codes, dtype=np.intp)
+
+
+def _measure(
+    asked: list[Group], searched: list[Group], judged: Judged, second: Marks, bonds: Codes | None, level: float
+) -> tuple[list[Plan], pd.DataFrame]:
+    """Measure the groups asked for on all rows, those found on the half that did not choose them; correct all together."""
+    measured = [measure_group(group.inside, judged, judged.known, bonds) for group in asked]
     kept = [(g, m) for g, m in zip(asked, measured, strict=True) if m["rows"]]
-    corrected = correct_holm([m["p"] for _, m in kept])
-    return [(g, m, p, "asked") for (g, m), p in zip(kept, corrected, strict=True)]
+    chosen, tests = _choose(searched, judged, second, bonds)
+    corrected = correct_holm([*(m["p"] for _, m in kept), *tests])
+    plans: list[Plan] = [(g, m, p, "asked") for (g, m), p in zip(kept, corrected, strict=False)]
+    told = {group.said for group in asked}
+    tried = []
+    for group, p in zip(chosen, corrected[len(kept) :], strict=True):
+        figures = measure_group(group.inside, judged, second & judged.known, bonds)
+        holds = bool(p <= level and figures["gap"] >= GAP)
+        tried.append({"slice": group.said, **figures, "p": p, "confirmed": holds})
+        if holds and group.said not in told:
+            plans.append((group, figures, p, "found"))
+    return plans, pd.DataFrame(tried, columns=list(TRIED))
 
 
-def _confirm(singles: list[Group], judged: Judged, second: Marks, level: float) -> tuple[list[Plan], pd.DataFrame]:
+def _choose(
+    singles: list[Group], judged: Judged, second: Marks, bonds: Codes | None
+) -> tuple[list[Group], list[float]]:
     """Choose the worst groups in one half of the rows, and test them in the other.
 
     Each is chosen, and tested, without the rows of those before it: parts of a bad group are no news.
@@ -224,17 +257,9 @@ def _confirm(singles: list[Group], judged: Judged, second: Marks, level: float) 
     free = np.ones(len(first), dtype=bool)
     while len(chosen) < CHOSEN and (ranked := _rank(listed, judged, first & free)):
         chosen.append(ranked[0])
-        tests.append(measure_group(ranked[0].inside, judged, second & free)["p"])
+        tests.append(measure_group(ranked[0].inside, judged, second & free, bonds)["p"])
         free &= ~ranked[0].inside
-    corrected = correct_holm(tests)
-    figures = [measure_group(group.inside, judged, second) for group in chosen]
-    holds = [bool(p <= level and f["gap"] >= GAP) for f, p in zip(figures, corrected, strict=True)]
-    found = [(g, f, p, "found") for g, f, p, hold in zip(chosen, figures, corrected, holds, strict=True) if hold]
-    rows = [
-        {"slice": group.said, **f, "p": p, "confirmed": hold}
-        for group, f, p, hold in zip(chosen, figures, corrected, holds, strict=True)
-    ]
-    return found, pd.DataFrame(rows, columns=list(TRIED))
+    return chosen, tests
 
 
 def _rank(listed: list[Group], judged: Judged, rows: Marks) -> list[Group]:

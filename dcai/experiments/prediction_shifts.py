@@ -143,7 +143,8 @@ def compare_predictions(batches: Batches, found: Predictions, *, numeric: bool, 
             assert now is not None
             yield from _compare_promise(chance[now[1]], now[0][now[1]], int(there.sum()))
         else:
-            yield from _expect(found, _calibrate(scores[0][there], before[there], scores[0][there]), chance, scores)
+            taught = scores[0][there]
+            yield from _expect(found, _calibrate(taught, before[there], taught), chance, [taught, scores[1]])
         if outcomes and found.positive is not None:
             yield from _compare_threshold(found, scores, hits)
 
@@ -237,7 +238,7 @@ def _expect(found: Predictions, before: Floats, now: Floats, scores: list[Floats
 
     parts = []
     for chance, raw in ((before, scores[0]), (now, scores[1])):
-        wins = raw[: len(chance)] >= found.threshold if found.positive is not None else np.ones(len(chance), dtype=bool)
+        wins = raw >= found.threshold if found.positive is not None else np.ones(len(chance), dtype=bool)
         parts.append(np.where(wins, chance, 1 - chance))
     drop = float(parts[0].mean() - parts[1].mean())
     p = float(stats.ks_2samp(parts[0], parts[1], method="asymp").pvalue)

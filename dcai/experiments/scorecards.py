@@ -17,11 +17,13 @@ from dcai.base.settings import find_settings
 from dcai.base.store import write_atomic
 from dcai.base.table import Table, make_table
 from dcai.experiments.comparison import read_log
+from dcai.experiments.dictionaries import find_veil
 from dcai.findings.summary import records_of
 from dcai.findings.wording import count, name_some
 
 if TYPE_CHECKING:
     from dcai.corrections.log import CorrectionLog
+    from dcai.findings.masking import Veil
 
 GOOD, ATTENTION, UNKNOWN = "good", "attention", "unknown"
 DEFINED = ("conflicts", "label_names", "variants", "patterns")
@@ -229,9 +231,10 @@ def scorecard(
     raw = table
     if known is not None:
         table = make_table(known.apply(table.frame, stale="skip"), label, key=key, groups=groups, caller="scorecard")
+    veil = find_veil(table)
     parts = (
-        _check_definitions(table, raw, known, random_state),
-        _check_coverage(table, model, by, random_state),
+        _check_definitions(table, raw, known, veil, random_state),
+        _check_coverage(table, model, by, veil, random_state),
         _check_feedback(table, production, random_state),
         _check_size(raw, known, model, random_state) if size else _skip("size", "it was not asked for (size=False)"),
     )
@@ -250,7 +253,7 @@ def _skip(name: str, why: str, step: str = "") -> Part:
     return Part(name, _QUESTIONS[name], UNKNOWN, (f"Not looked at: {why}.",), (step,) if step else ())
 
 
-def _check_definitions(table: Table, raw: Table, log: CorrectionLog | None, seed: int) -> Part:
+def _check_definitions(table: Table, raw: Table, log: CorrectionLog | None, veil: Veil, seed: int) -> Part:
     from dcai.findings.report import audit
 
     wanted = DEFINED if table.label is not None else tuple(d for d in DEFINED if d not in ("conflicts", "label_names"))
@@ -267,7 +270,9 @@ def _check_definitions(table: Table, raw: Table, log: CorrectionLog | None, seed
         steps.append(f"Review what {worst!r} found: dcai.review(dcai.audit(frame, {table.label!r}).by({worst!r})).")
     undefined = _list_undefined(table)
     if undefined:
-        facts.append(f"dcai.yaml does not say what these classes mean: {name_some(undefined)}.")
+        facts.append(
+            f"dcai.yaml does not say what these classes mean: {name_some([str(veil.show(c, table.label)) for c in undefined])}."
+        )
         steps.append("Write down what each class means, with borderline cases, in dcai.yaml.")
     if log is not None:
         disputed = int((log.check(raw.frame)["status"] == "disputed").sum())
@@ -294,7 +299,7 @@ def _list_undefined(table: Table) -> list[str]:
     return sorted(str(v) for v in table.frame[table.label].dropna().unique() if str(v) not in known)
 
 
-def _check_coverage(table: Table, model: Any, by: Any, seed: int) -> Part:
+def _check_coverage(table: Table, model: Any, by: Any, veil: Veil, seed: int) -> Part:
     from dcai.experiments.partitions import slices
     from dcai.findings.labels.tasks import read_task
 
@@ -311,7 +316,7 @@ def _check_coverage(table: Table, model: Any, by: Any, seed: int) -> Part:
         rare = {str(c): int(n) for c, n in counts.items() if n < WANTED_CLASS}
         facts.append(f"Of {len(counts):,} classes {len(rare):,} have fewer than {WANTED_CLASS} rows.")
         steps += [
-            f"Collect at least {WANTED_CLASS - n:,} more rows of the class {c!r}: it has {n:,}."
+            f"Collect at least {WANTED_CLASS - n:,} more rows of the class {veil.show(c, table.label)!r}: it has {n:,}."
             for c, n in rare.items()
         ][:5]
     if len(table) < 4 * WANTED_CLASS:

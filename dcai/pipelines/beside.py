@@ -139,7 +139,7 @@ def read_beside(output: Path) -> RunRecord:
             f"There is no record {str(path)!r}. It is written by: papermill IN {output.name} --engine dcai"
         )
     record = ledger.load_record(path)
-    return _settle(output) if ledger.is_abandoned(record) else record
+    return _settle(output) if _is_abandoned(record, output) else record
 
 
 def records_beside(folder: Path) -> tuple[list[RunRecord], list[str]]:
@@ -158,13 +158,18 @@ def _settle(output: Path) -> RunRecord:
     path = _beside(output, "run.json")
     with store.lock(path):
         record = ledger.load_record(path)
-        if not ledger.is_abandoned(record):
+        if not _is_abandoned(record, output):
             return record  # it was settled, or begun anew, while we looked
-        settled = ledger.take_over(record, ledger.end_abandoned(_beside(output, "events.jsonl")))
+        settled = ledger.take_over(record, ledger.end_abandoned(_beside(output, "events.jsonl"), record))
         # As in a run's own folder: that the run is over cannot wait for its outputs.
         with suppress(OSError, LookupError, TypeError, AttributeError, ValueError):
             save_rebuilt(_beside(output, "outputs.jsonl"), output)
         return ledger.write_record(path, settled)
+
+
+def _is_abandoned(record: RunRecord, output: Path) -> bool:
+    signs = [_beside(output, suffix) for suffix in ("run.json", "events.jsonl", "outputs.jsonl")]
+    return ledger.is_abandoned(record, *signs)
 
 
 def _beside(output: Path, suffix: str) -> Path:

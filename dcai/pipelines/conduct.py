@@ -10,10 +10,10 @@ from typing import Any
 
 from dcai.base import store
 from dcai.base.errors import InputError
-from dcai.base.records import FileHash, RunRecord
+from dcai.base.records import FileHash, Resources, RunRecord
 from dcai.pipelines import documents, engine, injection, ledger, staging, verdicts
 from dcai.pipelines.estimates import expect_seconds
-from dcai.pipelines.journal import Journal
+from dcai.pipelines.journal import Journal, Tally
 from dcai.pipelines.kernels import Kept
 from dcai.pipelines.manifest import MANIFEST
 from dcai.pipelines.names import relative_to_root
@@ -40,6 +40,7 @@ class Conduct:
     marks: dict[str, ledger.Mark] = field(default_factory=dict)
     kept: Kept | None = None
     note: str | None = None
+    inherited: Resources | None = None
 
     def settle(self, one: RunRecord, prepare: Callable[[], None] = lambda: None) -> RunRecord:
         """Execute the plan and settle its record, also when something unforeseen goes wrong.
@@ -55,8 +56,8 @@ class Conduct:
                 gates = self._check_inputs() or self._carry_out(prepare)
         finally:
             reserve.unlink(missing_ok=True)
-            one = replace(ledger.take_over(one, self.journal.tally), gates=gates)
-            one = replace(one, outputs=self._settle_outputs(stand=ledger.is_good(one)))
+            one = replace(ledger.take_over(one, self._tally()), gates=gates)
+            one = replace(one, outputs=self._settle_outputs(stand=ledger.stands(one)))
             one = replace(one, note=self.note or one.note)
             one = ledger.write_record(folder / ledger.RECORD, one)
         return one
@@ -107,9 +108,15 @@ class Conduct:
     def _inherit(self, folder: Path, kept: Mapping[str, Any]) -> None:
         """Take over what cells that are not executed again have made: their artifacts, and their declared outputs."""
         self.marks |= marks_of(kept)
+        self.inherited = None if self.plan.earlier is None else self.plan.earlier.record.resources
         staging.take_up(folder / ledger.ARTIFACTS, self.plan.root, self.plan.outputs)
         own = self.plan.folder / ledger.ARTIFACTS
         shutil.copytree(folder / ledger.ARTIFACTS, own, ignore=_leave_failed, dirs_exist_ok=True)
+
+    def _tally(self) -> Tally:
+        """Return what the journal adds up to, with what the run that this one goes on from has used: gates count it too."""
+        tally, before = self.journal.tally, self.inherited
+        return tally if before is None else replace(tally, resources=_add(before, tally.resources))
 
     def _judge(self) -> list[dict[str, Any]]:
         """Journal what the run should have made and did not: declared outputs, passed gates."""
@@ -124,7 +131,7 @@ class Conduct:
         if not plan.gates:
             return []
         earlier = ledger.good_runs(plan.name, plan.root)
-        tally = self.journal.tally
+        tally = self._tally()
         scene = verdicts.Scene(tally.metrics, tally.resources, plan.root, plan.corrections, earlier)
         return verdicts.hold_gates(plan.gates, self.journal, scene)
 
@@ -150,6 +157,16 @@ class Conduct:
         declared = [FileHash(p, None, None) if p in absent else ledger.hash_file(plan.root, p) for p in plan.outputs]
         made = sorted(p for p in (plan.folder / ledger.ARTIFACTS).rglob("*") if p.is_file())
         return [*declared, *(ledger.hash_file(plan.root, relative_to_root(p, plan.root)) for p in made)]
+
+
+def _add(before: Resources, now: Resources | None) -> Resources:
+    """Add up the time of two runs in one kernel; its CPU seconds and its peak memory go on by themselves."""
+    if now is None:
+        return before
+    cpu = [one.cpu for one in (before, now) if one.cpu is not None]
+    peaks = [one.peak_memory for one in (before, now) if one.peak_memory is not None]
+    wall = round(before.wall + now.wall, 4)
+    return Resources(wall, max(cpu, default=None), max(peaks, default=None), now.cells)
 
 
 def _leave_failed(_folder: str, names: list[str]) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Collection, Iterable, Mapping, Sized
 from pathlib import Path
 from typing import Any
 
 from dcai.base.errors import InputError, MissingError, shorten
 from dcai.base.records import NotebookParameters
 from dcai.pipelines import parameters as params
+from dcai.pipelines.masking import is_reference
 
 ENDINGS = (".csv", ".jsonl")
 _MOST = 100_000
@@ -27,11 +28,13 @@ def list_sets(given: Any, found: NotebookParameters) -> list[dict[str, Any]]:
     if isinstance(given, (str, Path)):
         sets = _read_sets(Path(given), found)
     elif isinstance(given, Mapping):
+        _refuse_plain_lists(given, found)
         sets = _cross(given)
     elif isinstance(given, Iterable):
         sets = list(given)
     else:
         raise _wrong(given)
+    refuse_plain_secrets([one for one in sets if isinstance(one, Mapping)], found)
     if not all(isinstance(one, Mapping) for one in sets):
         raise _wrong(given)
     if not sets:
@@ -43,6 +46,35 @@ def list_sets(given: Any, found: NotebookParameters) -> list[dict[str, Any]]:
         raise InputError("\n".join(problems[:10]) + more)
     _refuse_repeated(plain)
     return plain
+
+
+def refuse_plain_secrets(sets: Iterable[Mapping[str, Any]], found: NotebookParameters) -> None:
+    """Refuse secrets in plain text: what is sent to other processes, and shown in tables, holds where they stand.
+
+    Raises
+    ------
+    InputError
+        A secret is given as it is; the message does not hold it.
+
+    Examples
+    --------
+    >>> refuse_plain_secrets([{"rate": 0.5}], NotebookParameters("n.ipynb", "n", None, False, [], []))
+    """
+    hidden = {p.name for p in found.parameters if p.schema.get("x-python") == "secret"}
+    for one in sets:
+        for name in one:
+            if name in hidden and not is_reference(one[name]):
+                raise InputError(
+                    f"The secret {name!r} is given in plain text, which would be sent to other processes and written down. "
+                    "Give it as env:NAME or file:PATH."
+                )
+
+
+def _refuse_plain_lists(grid: Mapping[str, Any], found: NotebookParameters) -> None:
+    for name, values in grid.items():
+        many = isinstance(values, Collection) and not isinstance(values, (str, bytes, Mapping))
+        listed = values if many else [values]
+        refuse_plain_secrets([{name: value} for value in listed], found)
 
 
 def _wrong(given: object) -> InputError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -67,7 +68,13 @@ class Journal:
         self.tell(event, line)
 
     def tell(self, event: str, line: Event | None = None) -> None:
-        """Tell the listener of an event that need not be written down, such as that time has passed."""
+        """Tell the listener of an event that need not be written down, such as that time has passed.
+
+        The file's own time passes with it: on another machine, that is the only sign that the run lives.
+        """
+        if line is None and self._stream is not None:
+            with contextlib.suppress(OSError):  # it was removed, or the disk cannot be reached for a moment
+                os.utime(self._stream.name)
         if self._listener is not None:
             self._listener(line or {"event": event, "at": now()})
 

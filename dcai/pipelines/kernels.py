@@ -28,6 +28,8 @@ _LONGEST_SOCKET_FOLDER = 90
 # Seconds after which a starting kernel is asked again whether it is there, after which its outputs are taken for not
 # yet connected, and for which an idle one may keep us waiting.
 _ASK_AGAIN, _CONNECTED, _ANSWER = 1.0, 0.1, 2.0
+# Seconds by which the system may tell the same process's beginning differently, when its clock was set.
+_CLOCK_SLACK = 2.0
 # It must not lean on names that the notebook may have given another meaning, nor make lazy modules load.
 _MODULES = (
     "__import__('json').dumps([__import__('builtins').getattr(m, '__dict__', {}).get('__file__') "
@@ -40,6 +42,7 @@ _ENDED = "the kernel ended before it answered"
 class Kept:
     """A kernel that outlived its run: where it listens, its process, how many inputs it had seen, its watchdog's token.
 
+    `created` is when its process began: a younger one only inherited its number.
     `modules` are the files of the modules that it has imported; None where it does not say.
     """
 
@@ -47,6 +50,7 @@ class Kept:
     pid: int
     inputs: int
     token: str
+    created: float | None
     modules: tuple[str, ...] | None = None
 
 
@@ -59,6 +63,10 @@ class StrangeProcess:
         self.pid, self.returncode = pid, None
         self.stdin = self.stdout = self.stderr = None
         self._process = psutil.Process(pid)
+
+    def began_at(self, created: float | None) -> bool:
+        """Tell whether it is the process that began at this moment; where nobody wrote the moment down, it is not."""
+        return created is not None and abs(self._process.create_time() - created) <= _CLOCK_SLACK
 
     def poll(self) -> int | None:
         """Return None while the process lives; nobody but its parent knows how it ended."""
@@ -160,9 +168,13 @@ class Kernel:
         manager.load_connection_file(kept.connection)
         maker = LocalProvisioner(kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager)
         try:
-            maker.process, maker.pid = StrangeProcess(kept.pid), kept.pid
+            process = StrangeProcess(kept.pid)
+            is_kernel = process.began_at(kept.created)
         except psutil.Error as error:
             raise ProcessLookupError(str(error)) from error
+        if not is_kernel:
+            raise ProcessLookupError(f"process {kept.pid} is another one now")
+        maker.process, maker.pid = process, kept.pid
         maker.pgid = os.getpgid(kept.pid) if os.name == "posix" else None
         maker.connection_info = manager.get_connection_info()
         manager.provisioner = maker
@@ -230,6 +242,7 @@ class Kernel:
         """End the kernel: politely after a calm run, at once together with its children otherwise."""
         import psutil
 
+        self._forget_if_gone()
         if self.pid is not None and not calm:
             with contextlib.suppress(psutil.NoSuchProcess):
                 end_family(psutil.Process(self.pid))
@@ -244,6 +257,13 @@ class Kernel:
                 shutil.rmtree(self._folder, ignore_errors=True)
             self.pid = self._watchdog = self._folder = None
 
+    def _forget_if_gone(self) -> None:
+        """Let go of a kernel taken over that has ended: nobody holds its number for us, and a stranger may have it by now."""
+        provisioner: Any = getattr(self.manager, "provisioner", None)
+        process = getattr(provisioner, "process", None)
+        if isinstance(process, StrangeProcess) and process.poll() is not None:
+            self.pid = provisioner.process = provisioner.pgid = None
+
     async def discard(self, kept: Kept | None) -> None:
         """End a kernel that an earlier run has kept and nobody can go on with; also one taken over in vain."""
         if self.pid is None and kept is not None:
@@ -254,6 +274,8 @@ class Kernel:
 
     async def keep(self, seconds: float) -> Kept | None:
         """Leave the kernel to its watchdog for some time; None where it is busy or gone, and cannot be kept."""
+        import psutil
+
         manager = self.manager
         if manager is None or self._client.kc is None or self._watchdog is None or not self._watchdog.is_there:
             return None
@@ -267,6 +289,11 @@ class Kernel:
             return None
         modules = await self.list_modules()
         token = secrets.token_hex(4)
+        assert self.pid is not None
+        try:
+            created = psutil.Process(self.pid).create_time()
+        except psutil.NoSuchProcess:
+            return None
         self._watchdog.say(f"keep {seconds:g} {token}")
         self._client.kc.stop_channels()
         manager.context.destroy(linger=100)
@@ -275,8 +302,7 @@ class Kernel:
         manager._connection_file_written = manager._connection_file_exists = False  # noqa: SLF001 (no public way)
         self._client.kc = self._client.km = None
         threading.Thread(target=process.wait, daemon=True).start()
-        assert self.pid is not None
-        return Kept(connection, self.pid, inputs, token, modules)
+        return Kept(connection, self.pid, inputs, token, created, modules)
 
     def how_it_died(self) -> tuple[str, str]:
         """Return the class and the sentence of the kernel's death."""

@@ -9,7 +9,6 @@ import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dcai.base import contract, display, git, store
 from dcai.base.errors import DcaiError, InputError, MissingError
 from dcai.base.records import FileHash, RunFailure, RunRecord
-from dcai.pipelines import staging
+from dcai.pipelines import liveness, staging
 from dcai.pipelines.journal import EXIT_CODES, Tally, add_up, now, read_journal
 from dcai.pipelines.names import find_root, relative_to_root, require_name, require_run_id
 from dcai.pipelines.openlineage import append_event
@@ -32,8 +31,6 @@ RECORD, JOURNAL, NOTEBOOK, ARTIFACTS = "run.json", "events.jsonl", "output.ipynb
 # What cells put out while a run is under way; afterwards it stands in the notebook.
 OUTPUT_LOG = "outputs.jsonl"
 IGNORE_ALL = "*\n!.gitignore\n"
-# Seconds by which clocks of the record and of the process table may differ.
-_CLOCK_SLACK = 2.0
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # What changes when a file is written, of a file or of everything in a folder; None where there is nothing.
 Mark = tuple[tuple[str, int, int, int], ...] | None
@@ -111,7 +108,7 @@ def text_of(record: RunRecord) -> str:
 def read_record(folder: Path) -> RunRecord:
     """Read the record of a run's folder; one whose process is gone is settled as interrupted."""
     record = load_record(folder / RECORD)
-    return _settle(record, folder) if is_abandoned(record) else record
+    return _settle(record, folder) if is_abandoned(record, *_signs(folder)) else record
 
 
 def load_record(path: Path) -> RunRecord:
@@ -131,27 +128,14 @@ def load_record(path: Path) -> RunRecord:
     return record
 
 
-def is_abandoned(record: RunRecord) -> bool:
-    """Tell whether a record claims that its run is under way though its process is gone."""
-    return record.status == "running" and not _is_alive(record)
+def is_abandoned(record: RunRecord, *signs: Path) -> bool:
+    """Tell whether a record claims that its run is under way though its process is gone; see `liveness.is_alive`."""
+    return record.status == "running" and not liveness.is_alive(record, signs)
 
 
-def _is_alive(record: RunRecord) -> bool:
-    """Tell whether the process of a running record still works on it; on another host nobody can know."""
-    import psutil
-
-    if record.host != socket.gethostname() or record.pid is None:
-        return True
-    try:
-        process = psutil.Process(record.pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        # A process that is younger than the run only inherited its number.
-        return process.create_time() <= datetime.fromisoformat(record.started).timestamp() + _CLOCK_SLACK
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.Error:
-        return True
+def _signs(folder: Path) -> list[Path]:
+    """Return the files by which a run in a folder of its own shows that it lives."""
+    return [folder / name for name in (RECORD, JOURNAL, OUTPUT_LOG, liveness.HEARTBEAT)]
 
 
 def _settle(record: RunRecord, folder: Path) -> RunRecord:
@@ -160,12 +144,12 @@ def _settle(record: RunRecord, folder: Path) -> RunRecord:
         current = contract.from_json(RunRecord, (folder / RECORD).read_text("utf-8"))
         if current.status != "running":
             return current  # it was settled while we looked
-        tally = end_abandoned(folder / JOURNAL)
+        tally = end_abandoned(folder / JOURNAL, current)
         # What the run has put out can wait for a disk with room, or be damaged; that the run is over cannot wait.
         with suppress(OSError, LookupError, TypeError, AttributeError, ValueError):
             save_rebuilt(folder / OUTPUT_LOG, folder / NOTEBOOK)
         settled = take_over(record, tally)
-        if is_good(settled):
+        if stands(settled):
             staging.let_go(folder)
         else:
             with suppress(OSError):  # what stood there before stays in the run's folder
@@ -174,14 +158,13 @@ def _settle(record: RunRecord, folder: Path) -> RunRecord:
         return settled
 
 
-def end_abandoned(journal: Path) -> Tally:
+def end_abandoned(journal: Path, record: RunRecord) -> Tally:
     """Return what the journal of a run adds up to whose process is gone, with an end."""
     events = read_journal(journal)
     tally = add_up(events)
     if tally.ended is not None:
         return tally
-    message = "The process of the run ended without settling its record: it was killed, or the machine stopped."
-    error = RunFailure("RunnerGone", tally.cell, tally.cell_source, message)
+    error = RunFailure("RunnerGone", tally.cell, tally.cell_source, liveness.say_gone(record))
     ended = events[-1]["at"] if events else now()
     return replace(tally, status="interrupted", exit_code=EXIT_CODES["interrupted"], error=error, ended=ended)
 
@@ -371,10 +354,15 @@ def history(pipeline: str | None = None, *, root: str | Path | None = None) -> H
     return History(tuple(records), tuple(problems))
 
 
+def stands(record: RunRecord) -> bool:
+    """Tell whether a run did in earnest what it should, so that its outputs stand."""
+    done = record.status in ("succeeded", "stopped") and record.exit_code == 0
+    return done and record.purpose in ("run", "retry", "sweep")
+
+
 def is_good(record: RunRecord) -> bool:
-    """Tell whether a run did in earnest what it should: its outputs stand, and others are compared with it."""
-    earnest = record.purpose in ("run", "retry")
-    return earnest and record.status in ("succeeded", "stopped") and record.exit_code == 0
+    """Tell whether others are compared with a run: its outputs stand, and it did not try parameters out."""
+    return record.purpose != "sweep" and stands(record)
 
 
 def good_runs(pipeline: str, root: Path) -> list[RunRecord]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Collection
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dcai.base import store
 from dcai.base.errors import RunError
 from dcai.base.records import NotebookParameters
-from dcai.pipelines import engine, injection, ledger, manifest, verdicts
+from dcai.pipelines import engine, injection, ledger, manifest, staging, verdicts
 from dcai.pipelines import parameters as params
 from dcai.pipelines.definition import FOLDER, Pipeline
 from dcai.pipelines.journal import EXIT_CODES, Journal, Tally
+from dcai.pipelines.names import new_run_id, relative_to_root
 from dcai.pipelines.notebook import RUN_FOLDER
 from dcai.pipelines.patterns import fill_paths
 from dcai.pipelines.signals import Interruption, watch_signals
@@ -34,12 +37,15 @@ def rehearse(
 ) -> Rehearsal:
     """Run a notebook as it will be written, in a fresh kernel and the repository root.
 
+    It may write to its declared outputs; what stood there before comes back afterwards, however it ends.
     `interruption` is what ends it; None listens to signals.
 
     Raises
     ------
     RunError
         It does not run from top to bottom, or does not make what it declares.
+    InputError
+        A run that is under way writes to one of its outputs.
 
     Examples
     --------
@@ -50,7 +56,18 @@ def rehearse(
     problems = params.validate(planned.offer(found), values)
     if problems:
         raise RunError("The check run cannot start. " + " ".join(problems) + " Or promote with check=False.")
-    before = ledger.mark_files(planned.root, fill_paths(planned.outputs, params.defaults_of(found) | values))
+    with _kept_outputs(planned, params.defaults_of(found) | values, found) as before:
+        return _judge(notebook, found, planned, values, before, interruption)
+
+
+def _judge(
+    notebook: Any,
+    found: NotebookParameters,
+    planned: Pipeline,
+    values: dict[str, Any],
+    before: dict[str, ledger.Mark],
+    interruption: Interruption | None,
+) -> Rehearsal:
     with nullcontext(interruption) if interruption else watch_signals() as listening:
         tally, uses = _carry_out(injection.inject(notebook, values, found), found, planned, values, listening)
     if tally.status == "interrupted":
@@ -70,6 +87,53 @@ def rehearse(
         notes.append("The check run stopped on purpose before its last cell.")
     open_notes, undeclared = note_undeclared(uses, _declared(planned), f"{FOLDER}/{planned.name}/{manifest.MANIFEST}")
     return Rehearsal([*notes, *open_notes], undeclared)
+
+
+@contextmanager
+def _kept_outputs(
+    planned: Pipeline, values: dict[str, Any], found: NotebookParameters
+) -> Iterator[dict[str, ledger.Mark]]:
+    """Let a check run write over declared outputs: give their marks, and bring back what stood there.
+
+    Meanwhile it is a run like others, that other runs see; when this process is killed, the next reader of its record
+    brings the outputs back. Afterwards nothing is left of it.
+    """
+    root, outputs = planned.root, fill_paths(planned.outputs, values)
+    if not outputs:
+        yield {}
+        return
+    run = f"{new_run_id()}-check"
+    folder = ledger.run_folder(planned.name, run, root)
+    made = [p for p in (folder, folder.parent, root / ledger.RUNS) if not p.exists()]
+    shown = injection.mask(found, values)
+    one = ledger.begin(run, planned.name, planned.source, planned.kernel, root=root, parameters=shown, outputs=outputs)
+    folder.mkdir(parents=True)
+    try:
+        # Under the lock that runs begin under.
+        with store.lock(root / ledger.RUNS / ".gitignore"):
+            staging.require_free(outputs, [r for r in ledger.history(root=root) if r.status == "running"])
+            # Written as it is, because nobody is told of a check as of a run.
+            store.write_atomic(folder / ledger.RECORD, ledger.text_of(replace(one, purpose="check")))
+        marks = ledger.mark_files(root, outputs)
+        staging.keep_before(root, folder, [p for p in outputs if marks[p] is not None], marks)
+        yield marks
+    finally:
+        _give_back(folder, root)
+        shutil.rmtree(folder, ignore_errors=True)
+        for path in made[1:]:
+            with suppress(OSError):  # another run has begun in it
+                path.rmdir()
+
+
+def _give_back(folder: Path, root: Path) -> None:
+    try:
+        staging.give_back(folder, folder / ledger.ARTIFACTS, ledger.mark_files)
+    except OSError as error:
+        kept = relative_to_root(folder / staging.BEFORE, root)
+        raise RunError(
+            f"The outputs that stood before the check run could not be put back ({error}). They are in {kept}; move them "
+            "from there."
+        ) from error
 
 
 def _carry_out(

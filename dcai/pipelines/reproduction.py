@@ -20,14 +20,16 @@ from dcai.pipelines.differences import Change, compare_values
 from dcai.pipelines.manifest import MANIFEST
 from dcai.pipelines.masking import MASK
 from dcai.pipelines.names import find_root, new_run_id
+from dcai.pipelines.patterns import fill_paths
 from dcai.pipelines.runs import Run, carry_out
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What became of a run that was made once more; true where it gave the same metrics.
+    """What became of a run that was made once more; true where it succeeded and gave the same metrics.
 
-    `missing` names what could not be had as it was; then nothing was run. `changes` are the metrics that differ, `outputs`
+    `missing` names what could not be had as it was; then nothing was run. `changes` are the metrics that differ (and how the
+    run ended, where that differs: its status, the class of its error, the cell), `outputs`
     the declared outputs whose bytes differ, `notes` say what else was not the same.
 
     Examples
@@ -45,7 +47,14 @@ class Reproduction:
 
     def __bool__(self) -> bool:
         """Tell whether the run was reproduced."""
-        return self.made is not None and not self.missing and not self.changes
+        return self.made is not None and self.made.exit_code == 0 and not self.missing and not self.changes
+
+    @property
+    def verdict(self) -> str:
+        """`the same metrics`, `the same failure`, or `not the same`."""
+        if self:
+            return "the same metrics"
+        return "not the same" if self.made is None or self.changes else "the same failure"
 
     @property
     def exit_code(self) -> int:
@@ -63,7 +72,7 @@ class Reproduction:
 
     def __repr__(self) -> str:
         differing = ", ".join(f"{c.part} {c.name}" for c in self.changes)
-        said = f"missing {', '.join(self.missing)}" if self.missing else differing or "the same metrics"
+        said = f"missing {', '.join(self.missing)}" if self.missing else differing or self.verdict
         return f"<Reproduction of {self.run!r}: {ledger.one_line(said)}>"
 
 
@@ -142,7 +151,10 @@ def _bring_files(record: RunRecord, root: Path, work: Path) -> list[str]:
     for one in [*record.code, *record.inputs, *record.corrections]:
         if one.sha256 is None or ledger.hash_file(work, one.path).sha256 == one.sha256:
             continue
-        if not _bring_file(one, root, work / one.path, is_log=one in record.corrections):
+        # Through its links, so that nothing outside of the folder is ever written.
+        target = (work / one.path).resolve()
+        inside = target.is_relative_to(work.resolve())
+        if not inside or not _bring_file(one, root, target, is_log=one in record.corrections):
             missing.append(one.path)
     return list(dict.fromkeys(missing))
 
@@ -170,6 +182,7 @@ def _run_again(record: RunRecord, given: Mapping[str, Any], work: Path) -> Run:
         target: Any = load_pipeline(work / FOLDER / record.pipeline, work)
         target = replace(target, gates={}, retries={}, on_failure=(), snapshots=False)
         found = target.found
+        _refuse_outside(fill_paths(target.outputs, {**record.parameters, **given}), work)
     else:
         target = work / record.notebook
         found = params.find_parameters(target)
@@ -179,6 +192,15 @@ def _run_again(record: RunRecord, given: Mapping[str, Any], work: Path) -> Run:
     if hidden:
         raise InputError(f"The secret {hidden[0]!r} of run {record.run} was not recorded. Give it again.")
     return carry_out(target, values, root=work, run_id=new_run_id())
+
+
+def _refuse_outside(outputs: tuple[str, ...], work: Path) -> None:
+    for path in outputs:
+        if not (work / path).resolve().is_relative_to(work.resolve()):
+            raise InputError(
+                f"The output {path!r} leads out of the repository through a link, so making the run again would write over "
+                "what stands there. Replace the link by a folder or file."
+            )
 
 
 def _take_home(made: Run, origin: RunRecord, root: Path) -> Run:
@@ -194,6 +216,7 @@ def _compare(run: str, before: RunRecord, made: Run) -> Reproduction:
     # What a gate refused then has run through now: gates judge runs in earnest.
     same = after.status == before.status or (before.status, after.status) == ("gate_failed", "succeeded")
     changes = [] if same else [Change("run", "status", before.status, after.status)]
+    changes += _compare_errors(before, after) if same else []
     changes += compare_values("metrics", before.metrics, after.metrics)
     hashes = {f.path: f.sha256 for f in after.outputs}
     own = f"{ledger.RUNS}/"
@@ -208,3 +231,12 @@ def _compare(run: str, before: RunRecord, made: Run) -> Reproduction:
         if before.environment.get(name) != after.environment.get(name)
     ]
     return Reproduction(run, made, changes=tuple(changes), outputs=tuple(outputs), notes=tuple(notes))
+
+
+def _compare_errors(before: RunRecord, after: RunRecord) -> list[Change]:
+    """Return how two runs of the same status failed differently; messages hold paths and times, and are not compared."""
+    if before.status != after.status:
+        return []  # what a gate refused has no counterpart here
+    first, second = ((None, None) if r.error is None else (r.error.error, r.error.cell) for r in (before, after))
+    named = zip(("error", "cell of the error"), first, second, strict=True)
+    return [Change("run", name, was, became) for name, was, became in named if was != became]

@@ -140,7 +140,9 @@ class Continuation:
         return None
 
     def _kernel_of(self, kept: Mapping[str, Any]) -> Kept | None:
-        return Kept(**{k: kept[k] for k in ("connection", "pid", "inputs", "token")}) if kept else None
+        if not kept:
+            return None
+        return Kept(**{k: kept[k] for k in ("connection", "pid", "inputs", "token")}, created=kept.get("created"))
 
     def _done(self) -> dict[int, Any]:
         """Pair the cells that are executed already with those of this notebook, which may stand elsewhere."""

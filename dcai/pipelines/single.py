@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from dcai.base import contract
 from dcai.base.errors import DcaiError, InputError, RunError, shorten
 from dcai.base.records import RunFailure, RunRecord
 from dcai.pipelines import ledger
+from dcai.pipelines.liveness import HEARTBEAT
 from dcai.pipelines.operations import Operation
 from dcai.pipelines.plans import limits_of, make_plan
 from dcai.pipelines.signals import watch_signals
@@ -32,7 +33,7 @@ from dcai.pipelines.signals import watch_signals
 _PERIOD, _GRACE, _SILENCE = 0.1, 0.7, 60.0
 _MOST_ATTEMPTS = 3
 _REFUSED = 2
-_MODULE, _HEARTBEAT = "dcai.pipelines.single", "heartbeat"
+_MODULE = "dcai.pipelines.single"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Order:
     target: str
     pipeline: str
     run: str
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, Any] = field(repr=False)
     sweep: str = ""
     memory: int | None = None
     timeout: float | None = None
@@ -178,7 +179,7 @@ def _last_attempt(one: RunRecord, folder: Path) -> RunRecord:
 
 def _pulse(folder: Path) -> float:
     try:
-        return (folder / _HEARTBEAT).stat().st_mtime
+        return (folder / HEARTBEAT).stat().st_mtime
     except OSError:
         return 0.0
 
@@ -195,9 +196,11 @@ class _Guard:
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Hear an event of the run's journal."""
+        if event["event"] == "start":
+            self.problem = None  # what ended an attempt says nothing about the next one
         if event["event"] != "tick":
             return
-        (self.folder / _HEARTBEAT).touch()
+        (self.folder / HEARTBEAT).touch()
         if self.order.is_cancelled:
             os.kill(os.getpid(), signal.SIGTERM)
         if self.order.memory is not None and self.problem is None:
@@ -238,7 +241,7 @@ def main() -> int:
     except DcaiError as error:
         sys.stderr.write(str(error))
         return _REFUSED
-    (guard.folder / _HEARTBEAT).unlink(missing_ok=True)
+    (guard.folder / HEARTBEAT).unlink(missing_ok=True)
     if guard.problem is not None and one.error is not None:
         failure = replace(one.error, error="MemoryLimit", message=guard.problem)
         one = ledger.write_record(folder / ledger.RECORD, replace(one, error=failure))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -65,9 +66,13 @@ def give_back(folder: Path, artifacts: Path, mark_of: Any) -> list[str]:
     except (FileNotFoundError, ValueError):
         return []
     root = Path(index["root"])
+    if not root.is_dir():  # the run saw the repository at another place: in a container, on another machine
+        root = folder.parents[2]
     now = mark_of(root, index["marks"])
     changed = [p for p, mark in index["marks"].items() if json.dumps(now[p]) != json.dumps(mark)]
     for path in changed:
+        if index["marks"][path] is not None and not (folder / BEFORE / path).exists():
+            continue  # brought back already, by somebody who was killed before the end
         _exchange(_place(root, path), folder / BEFORE / path, artifacts / FAILED / path)
     let_go(folder)
     return changed
@@ -98,8 +103,18 @@ def require_free(outputs: Sequence[str], running: Iterable[RunRecord]) -> None:
             if any(overlap(one, theirs.path) for theirs in other.outputs):
                 raise InputError(
                     f"The run {other.run} of {other.pipeline!r} is under way and writes {one!r} too. Wait for it, or "
-                    "give each run a path of its own: artifact(name), or a parameter that is part of the path."
+                    f"give each run a path of its own: artifact(name), or a parameter that is part of the path.{_say_where(other)}"
                 )
+
+
+def _say_where(other: RunRecord) -> str:
+    """Say what becomes of a run whose process cannot be asked, because it is on another machine."""
+    if other.host == socket.gethostname():
+        return ""
+    return (
+        f" It runs on {other.host}; when that gives no sign for an hour, the run is taken for dead. If you know that it is, "
+        f"remove runs/{other.pipeline}/{other.run}."
+    )
 
 
 def overlap(one: str, other: str) -> bool:
@@ -161,3 +176,4 @@ def put_back(source: Path, target: Path) -> None:
         beside = target.with_name(f".{target.name[:60]}.dcai.tmp")
         shutil.copy2(source, beside)
         beside.replace(target)
+        source.unlink()

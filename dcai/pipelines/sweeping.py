@@ -257,6 +257,7 @@ def run_elsewhere(
     --------
     >>> run_elsewhere("train", {"rate": 0.5}, "tcp://127.0.0.1:8786")  # doctest: +SKIP
     """
+    grids.refuse_plain_secrets([parameters], find_parameters(pipeline, root))
     plan = make_plan(pipeline, parameters, root=root, kernel=None, cwd=None, run_id=run_id)
     limits_of(plan.limits, cell_timeout, timeout)
     target = str(plan.source if plan.definition is None else plan.definition.folder)

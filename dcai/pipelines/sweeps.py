@@ -139,7 +139,8 @@ class Sweep:
         """Return the exit code of one run."""
         one = self.records[place]
         if one is not None:
-            return one.exit_code
+            # Its worker was given up while it was under way: how it ends, nobody here will learn.
+            return EXIT_CODES["failed"] if one.status == "running" else one.exit_code
         return EXIT_CODES["interrupted"] if "cancelled" in self.problems[place] else EXIT_CODES["failed"]
 
     def rows(self) -> list[dict[str, Any]]:
@@ -156,7 +157,7 @@ class Sweep:
         }
         if one is not None:
             used = one.resources
-            error = "" if one.error is None else f"{one.error.error}: {one.error.message}"
+            error = self.problems[place] if one.error is None else f"{one.error.error}: {one.error.message}"
             facts |= {"run": one.run, "status": one.status, "metrics": one.metrics, "error": error}
             facts |= {} if used is None else {"seconds": used.wall, "cpu": used.cpu, "peak_memory": used.peak_memory}
         elif place not in self._waiting:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from dcai.base import store
 from dcai.base.errors import InputError, MissingError, shorten
-from dcai.base.records import RunRecord
+from dcai.base.records import FileHash, RunRecord
 from dcai.pipelines import ledger, snapshots, staging
 from dcai.pipelines.journal import now
-from dcai.pipelines.names import find_root
+from dcai.pipelines.names import find_root, new_run_id
 
 _FILE = "tags.json"
+# Below the folder of a run that was gone back to: what stood there before, one folder each time.
+REPLACED = "replaced"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -155,6 +158,8 @@ def id_of(run: str, root: Path, pipeline: str) -> str:
 def go_back(run: str, *, root: str | Path | None = None) -> list[str]:
     """Put the declared outputs of a tagged run back into place, each at once; returns their paths.
 
+    What stands there is copied first, to `replaced/` in the folder of the run that is gone back to.
+
     Parameters
     ----------
     run : str
@@ -166,6 +171,8 @@ def go_back(run: str, *, root: str | Path | None = None) -> list[str]:
     ------
     MissingError
         What the run has made was not kept: it was tagged after something else had taken its place.
+    InputError
+        A run that writes one of these outputs is under way.
 
     Examples
     --------
@@ -188,8 +195,20 @@ def go_back(run: str, *, root: str | Path | None = None) -> list[str]:
                 f"The output {gone[0]!r} of run {record.run} was not kept: when the run was tagged, something else stood "
                 f"there already. Make it again: dcai reproduce {run}."
             )
-        for one in wanted:
-            staging.put_back(staged / one.path, (top / one.path).resolve())
+        # Under the lock under which runs begin, so that none does in between.
+        with store.lock(top / ledger.RUNS / ".gitignore"):
+            paths = [f.path for f in wanted]
+            staging.require_free(paths, [r for r in ledger.history(root=top) if r.status == "running"])
+            _keep_present(wanted, folder, top)
+            for path in paths:
+                staging.put_back(staged / path, (top / path).resolve())
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-    return [f.path for f in wanted]
+    return paths
+
+
+def _keep_present(wanted: Iterable[FileHash], folder: Path, root: Path) -> None:
+    """Copy what stands where something else is put; nobody may have tagged it."""
+    other = [f.path for f in wanted if ledger.hash_file(root, f.path).sha256 != f.sha256]
+    present = [path for path in other if (root / path).exists()]
+    staging.keep_before(root, folder / REPLACED / new_run_id(), present, {})

@@ -35,7 +35,8 @@ class Reason(NamedTuple):
 class Due:
     """Whether a pipeline would run now, and why; true where it would.
 
-    `last` is the good run that it is compared with, `unknown` says what could not be looked at.
+    `last` is the good run that it is compared with, `unknown` says what could not be looked at. `readable` is False where
+    that is the pipeline itself, so that nobody knows whether it is due.
 
     Examples
     --------
@@ -47,18 +48,24 @@ class Due:
     reasons: tuple[Reason, ...] = ()
     unknown: tuple[str, ...] = ()
     last: RunRecord | None = field(default=None, repr=False)
+    readable: bool = True
 
     def __bool__(self) -> bool:
         """Tell whether a run is due."""
         return bool(self.reasons)
 
+    @property
+    def verdict(self) -> str:
+        """`due`, `nothing to do`, or `cannot be read`."""
+        return "cannot be read" if not self.readable else "due" if self else "nothing to do"
+
     def __repr__(self) -> str:
-        said = "; ".join(f"{r.trigger}: {r.message}" for r in self.reasons) or "nothing to do"
+        said = "; ".join(f"{r.trigger}: {r.message}" for r in self.reasons) or self.verdict
         return f"<Due {self.pipeline!r}: {ledger.one_line(said)}>"
 
     def _repr_html_(self) -> str:
         rows = [{"trigger": r.trigger, "why": r.message} for r in self.reasons]
-        title = f"<h3>{display.escape(self.pipeline)}: {'due' if rows else 'nothing to do'}</h3>"
+        title = f"<h3>{display.escape(self.pipeline)}: {self.verdict}</h3>"
         notes = "".join(f'<p class="warn">{display.escape(u)}</p>' for u in self.unknown)
         return display.to_block(title, display.to_table(rows, ("trigger", "why")) if rows else "", notes)
 
@@ -69,6 +76,7 @@ class Due:
         return {
             "pipeline": self.pipeline,
             "due": bool(self),
+            "readable": self.readable,
             "reasons": reasons,
             "unknown": list(self.unknown),
             "last": last,
@@ -131,7 +139,7 @@ def due_pipelines(root: str | Path | None = None, *, baseline: str | Path | None
     listed = list_pipelines(top)
     readable = {s.name: load_pipeline(top / s.folder, top) for s in listed if not s.problem}
     made = [due(one, baseline=baseline) for one in order_by_upstream(readable.values())]
-    return made + [Due(s.name, (), (s.problem,)) for s in listed if s.problem]
+    return made + [Due(s.name, (), (s.problem,), readable=False) for s in listed if s.problem]
 
 
 def order_by_upstream(pipelines: Iterable[Pipeline]) -> list[Pipeline]:

@@ -13,7 +13,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result a
 _ROOT = click.option("--root", type=click.Path(file_okay=False), help="The repository (default: the one at hand).")
 _LONGEST = 2000
 # The exit code of `dcai due` when a run is due.
-DUE = 10
+DUE, _UNREADABLE = 10, 2
 
 
 @click.command()
@@ -49,7 +49,7 @@ def _show(value: Any) -> str:
 @_JSON
 @click.pass_context
 def reproduce(context: click.Context, run: str, secrets: tuple[str, ...], root: str | None, *, as_json: bool) -> None:
-    """Make RUN once more: its commit, parameters, corrections and inputs. Exit 0: the same metrics; 1: others; 2: missing."""
+    """Make RUN once more: its commit, parameters, corrections and inputs. Exit 0: the same metrics; 1: others, or it failed; 2: missing."""
     from dcai.base.errors import InputError
     from dcai.pipelines.reproduction import reproduce as make_again
 
@@ -68,14 +68,18 @@ def reproduce(context: click.Context, run: str, secrets: tuple[str, ...], root: 
     for note in found.notes:
         click.echo(f"note: {show_text(note, _LONGEST)}", err=True)
     if found.made is not None:
-        click.echo(f"{'the same metrics' if found else 'not the same'}  {show_text(str(found.made.folder), _LONGEST)}")
+        click.echo(f"{found.verdict}  {show_text(str(found.made.folder), _LONGEST)}")
     context.exit(found.exit_code)
 
 
 @click.command()
 @click.argument("run")
 @click.argument("name", required=False)
-@click.option("--restore", is_flag=True, help="Instead of naming it, put what RUN has made back into place.")
+@click.option(
+    "--restore",
+    is_flag=True,
+    help="Put what RUN has made back into place; what stands there is copied to its folder replaced/.",
+)
 @_ROOT
 @_JSON
 def tag(run: str, name: str | None, root: str | None, *, restore: bool, as_json: bool) -> None:
@@ -101,7 +105,7 @@ def tag(run: str, name: str | None, root: str | None, *, restore: bool, as_json:
 @_JSON
 @click.pass_context
 def due(context: click.Context, name: str | None, baseline: str | None, root: str | None, *, as_json: bool) -> None:
-    """Say whether NAME (or any pipeline) would run now, and why. Exit 0: nothing to do; 10: a run is due."""
+    """Say whether NAME (or any pipeline) would run now, and why. Exit 0: nothing to do; 10: a run is due; 2: one cannot be read."""
     from dcai.pipelines.triggers import due as find_due
     from dcai.pipelines.triggers import due_pipelines
 
@@ -111,9 +115,10 @@ def due(context: click.Context, name: str | None, baseline: str | None, root: st
     if as_json:
         click.echo(json.dumps([one.to_dict() for one in found], ensure_ascii=False))
     for one in () if as_json else found:
-        click.echo(f"{one.pipeline}: {'due' if one else 'nothing to do'}")
+        click.echo(f"{one.pipeline}: {one.verdict}")
         for reason in one.reasons:
             click.echo(show_text(f"  {reason.trigger}: {reason.message}", _LONGEST))
         for said in one.unknown:
             click.echo(show_text(f"warning: {said}", _LONGEST), err=True)
-    context.exit(DUE if any(found) else 0)
+    # Of a pipeline that cannot be read nobody knows that there is nothing to do.
+    context.exit(DUE if any(found) else 0 if all(one.readable for one in found) else _UNREADABLE)

@@ -11,9 +11,12 @@ from dcai.corrections.matching import Columns
 
 @pytest.fixture
 def write_log(tmp_path):
-    """Return a function that writes a log of label corrections: {row position: new label, or None to exclude the row}."""
+    """Return a function that writes a log of label corrections: {row position: new label, or None to exclude the row}.
 
-    def write(frame, label, fixes, *, key=None, column=None, name="label.jsonl"):
+    Rows in `certified` were accepted as members of a certified group.
+    """
+
+    def write(frame, label, fixes, *, key=None, column=None, name="label.jsonl", certified=()):
         table = make_table(frame, label, key=key)
         declared = Columns(table.identifying, label)
         hashes = hash_rows(frame).tolist()
@@ -34,7 +37,7 @@ def write_log(tmp_path):
                     row=f"{to_hex(hashes[row])}:{declared.digest}",
                     by="ada",
                     at="",
-                    why={},
+                    why={"certificate": "c1"} if row in certified else {},
                     note="",
                     columns=list(declared.identity) if place == 0 else None,
                     label=label if place == 0 else None,

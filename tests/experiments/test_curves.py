@@ -1,6 +1,7 @@
 """Curves: the claim of clean and noisy rows is tested and can fail, reviews are worth what they bring."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
 from dcai.base.errors import InputError
-from dcai.experiments.efforts import choose_steps, mix
+from dcai.base.table import make_table
+from dcai.experiments.efforts import choose_steps, mix, order_by_log
 from dcai.experiments.growth import Claim, choose_sizes, order_rows
 from dcai.experiments.learning import curve
 from dcai.experiments.materials import Sample
@@ -95,6 +97,34 @@ def test_reviews_follow_the_order_of_the_log_and_end_where_it_ends(digits, digit
     # Every decision of this log repairs an error, so the last hundred are worth something too.
     assert found.worth.gain > 0
     assert found.worth.enough is None
+
+
+def test_rows_accepted_in_bulk_are_no_reviews(digits, digit_fixes, write_log):
+    frame, _ = digits
+    bulk = list(digit_fixes)[::2]
+    log = write_log(frame, "digit", digit_fixes, certified=set(bulk))
+    found = curve(frame, None, log, model=GaussianNB(), repeats=2, sizes=[300, 900], step=100)
+    note = next(n for n in found.notes if n.startswith("The curve of reviews ends after the "))
+    looked_at = int(note.removeprefix("The curve of reviews ends after the ").split()[0].replace(",", ""))
+    assert found.reviews["reviewed"].max() == looked_at <= len(digit_fixes) - len(bulk)
+    assert "were accepted as members of a certified group, and cost no review" in note
+    nobody = write_log(frame, "digit", digit_fixes, certified=set(digit_fixes), name="bulk.jsonl")
+    alone = curve(frame, None, nobody, model=GaussianNB(), repeats=2, sizes=[300, 900], step=100)
+    assert not len(alone.reviews)
+    assert alone.worth is None
+
+
+def test_certified_rows_come_after_those_that_were_looked_at(digits, digit_fixes, write_log):
+    frame, _ = digits
+    fixes = dict(list(digit_fixes.items())[:40])
+    bulk = list(fixes)[:20]  # decided first
+    log = write_log(frame, "digit", fixes, certified=set(bulk))
+    table = make_table(frame, "digit", caller="curve")
+    materials = SimpleNamespace(table=table)
+    order, looked_at = order_by_log(log, materials)
+    assert looked_at == 20
+    assert set(order[:looked_at]) == set(list(fixes)[20:])
+    assert set(order[looked_at:]) == set(bulk)
 
 
 def test_reviews_that_change_nothing_more_say_where_to_stop(found):

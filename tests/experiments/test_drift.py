@@ -232,6 +232,21 @@ def test_without_outcomes_the_scores_tell_what_to_expect():
     assert "no outcomes yet" in told["expected_performance"]
 
 
+def test_reference_rows_without_an_outcome_do_not_shift_what_is_expected():
+    before, now = predict(3000, 1), predict(3000, 2)
+    unsure = now.assign(score=0.4 + 0.2 * now["score"]).drop(columns="label")
+    given = {"score": "score", "positive": "yes"}
+    # Rows of unknown outcome come first here; the same known rows must tell the same without them.
+    unknown = predict(2000, 5).assign(label=None)
+    alone, among = (
+        drift(rows, unsure, label="label", predictions=given).tests.set_index("check").loc["expected_performance"]
+        for rows in (before, pd.concat([unknown, before], ignore_index=True))
+    )
+    assert among["effect"] == pytest.approx(alone["effect"])
+    assert among["p"] == pytest.approx(alone["p"])
+    assert among["drifted"]
+
+
 def test_predictions_come_in_tables_of_their_own_too():
     before, worse = predict(1500, 1), predict(1500, 3, power=8)
     pair = tuple(f[["said"]].rename(columns={"said": "label"}) for f in (before, worse))
@@ -265,12 +280,16 @@ def test_values_of_sensitive_columns_are_masked_and_cells_are_escaped(tmp_path, 
     result = drift(one, now)
     page = result.to_html()
     assert "renamed_category" in set(result.findings["detector"])
-    for text in (page, result.to_json(), result.to_text(), result.chart("region").to_svg()):
+    for text in (page, result.to_json(), result.to_text(), result.chart().to_svg()):
         assert "hidden-place" not in text
         assert "secret.org" not in text
         assert "north" not in text
     assert "<script>alert" not in page
     assert "are masked" in page
+    with pytest.raises(
+        InputError, match=r"The values of 'region' are masked, so they are not drawn\. Draw another column"
+    ):
+        result.chart("region")
 
 
 def test_charts_are_drawn_for_every_kind(reference, current):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -150,6 +151,22 @@ def test_datasets_stand_side_by_side(comparison, flowers, tmp_path):
     assert both.save(tmp_path / "both.svg").read_text(encoding="utf-8").startswith("<svg")
     with pytest.raises(InputError, match="must be a dict of comparisons by the name of their data"):
         Comparison.beside([comparison])
+
+
+def test_of_many_datasets_only_gains_that_survive_correction_count(comparison):
+    def gain(size, p):
+        its = comparison.estimates.copy()
+        mine = its["approach"] == "data-centric"
+        its["p"] = its["p"].where(~mine & its["p"].isna(), 1.0)
+        its.loc[mine, ["gain", "gain_low", "gain_high", "p"]] = [size, size - 0.02, size + 0.02, p]
+        return replace(comparison, estimates=its)
+
+    # One interval of twenty leaves 0 out by luck.
+    lucky = Comparison.beside({"lucky": gain(0.03, 0.03), **{f"other {n}": gain(0.0, 1.0) for n in range(19)}})
+    assert (lucky.table["gain_low"] > 0).sum() > 0
+    assert "helped in 0 of 20 datasets and did harm in 0; in 20 the gain may be luck" in repr(lucky)
+    sure = Comparison.beside({"good": gain(0.03, 1e-9), "bad": gain(-0.03, 1e-9), "none": gain(0.0, 1.0)})
+    assert "helped in 1 of 3 datasets and did harm in 1; in 1 the gain may be luck" in repr(sure)
 
 
 def test_charts_by_model_name_every_model(comparison):

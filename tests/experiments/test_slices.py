@@ -11,7 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from dcai.base.errors import InputError
-from dcai.experiments.partitions import slices
+from dcai.experiments.judgements import Group, Judged, measure_group
+from dcai.experiments.partitions import _measure, slices
 from dcai.shells.cli_drift import slices as command
 
 
@@ -114,12 +115,114 @@ def test_it_is_shown_escaped_and_written_plainly(noisy):
     assert repr(noisy).startswith("Slices(accuracy 9")
 
 
+def judge(right):
+    """Make up what a model says: only whether it is right matters here."""
+    none = np.full(len(right), "", dtype=object)
+    return Judged(right, np.ones(len(right), dtype=bool), np.zeros(len(right), dtype=bool), none, none, "accuracy")
+
+
+def draw_patients(random, patients=40, rows=15):
+    """Draw rows of patients, of whom some are much harder than others; a site says nothing about that."""
+    bonds = np.repeat(np.arange(patients), rows)
+    right = random.random(patients * rows) < random.beta(3, 1, patients)[bonds]
+    inside = (random.permutation(patients) < patients // 2)[bonds]
+    return inside, right, bonds
+
+
+def test_rows_that_belong_together_share_their_luck():
+    random = np.random.default_rng(0)
+    false, blind, held = 0, 0, 0
+    for _ in range(400):
+        inside, right, bonds = draw_patients(random)
+        judged = judge(right)
+        found = measure_group(inside, judged, judged.known, bonds)
+        false += found["p"] <= 0.05
+        held += found["low"] <= 0.75 <= found["high"]
+        blind += measure_group(inside, judged, judged.known)["p"] <= 0.05
+    # As single rows they would be taken for a difference far more often than the level says.
+    assert blind > 60
+    assert false <= 32
+    assert held >= 370
+
+
+def test_a_true_difference_between_groups_of_rows_is_still_told():
+    random = np.random.default_rng(1)
+    inside, right, bonds = draw_patients(random, 80)
+    judged = judge(right & ~(inside & (random.random(len(right)) < 0.5)))
+    assert measure_group(inside, judged, judged.known, bonds)["p"] < 0.001
+
+
+def test_few_groups_of_rows_tell_little():
+    inside = np.repeat([True, False], 60)
+    judged = judge(~inside)
+    alone = measure_group(inside, judged, judged.known, np.repeat([0, 1, 2], [60, 30, 30]))
+    assert (alone["p"], alone["low"], alone["high"]) == (1.0, 0.0, 1.0)
+    # Two against two, all wrong against all right: one of the six ways to deal them.
+    pairs = measure_group(inside, judged, judged.known, np.repeat([0, 1, 2, 3], 30))
+    assert pairs["p"] == pytest.approx(1 / 6)
+
+
+def test_every_row_of_its_own_group_is_as_without_groups():
+    inside, right, _ = draw_patients(np.random.default_rng(2))
+    judged = judge(right)
+    one = measure_group(inside, judged, judged.known)
+    other = measure_group(inside, judged, judged.known, np.arange(len(right)))
+    assert other["p"] == pytest.approx(one["p"], abs=0.03)
+    assert other["low"] == pytest.approx(one["low"], abs=0.005)
+
+
+def test_slices_claims_no_group_of_patients_where_only_patients_differ():
+    random = np.random.default_rng(3)
+    model = make_pipeline(FunctionTransformer(pick), LogisticRegression())
+    together, apart = 0, 0
+    for _ in range(5):
+        inside, right, bonds = draw_patients(random, 30, 20)
+        x = random.normal(size=len(right))
+        label = np.where((x > 0) == right, "yes", "no")
+        frame = pd.DataFrame({"x": x, "site": np.where(inside, "north", "south"), "patient": bonds, "label": label})
+        found = slices(frame, "label", model=model, by="site", groups="patient")
+        assert any("All rows of one 'patient' count as one draw of luck" in note for note in found.notes)
+        together += len(found.worse)
+        apart += len(slices(frame.drop(columns="patient"), "label", model=model, by="site").worse)
+    assert together == 0
+    assert apart > 0  # the same rows, taken one by one
+
+
+def test_groups_asked_for_and_found_are_corrected_together():
+    random = np.random.default_rng(4)
+    bad, other = random.random(2000) < 0.3, random.random(2000) < 0.5
+    judged = judge(random.random(2000) < np.where(bad, 0.5, np.where(other, 0.8, 0.9)))
+    asked, searched = Group("other", ("other",), other), Group("bad", ("bad",), bad)
+    plans, tried = _measure([asked], [searched], judged, random.random(2000) < 0.5, None, 0.05)
+    alone = measure_group(other, judged, judged.known)["p"]
+    its = {group.said: p for group, _, p, _ in plans}
+    assert len(tried) == 1
+    second = measure_group(bad, judged, judged.known)["p"]
+    assert second < alone  # the other one comes last, and the first pays for both
+    assert its["other"] == pytest.approx(alone)
+    swapped, _ = _measure([searched], [asked], judged, random.random(2000) < 0.5, None, 0.05)
+    assert swapped[0][2] == pytest.approx(2 * second)
+
+
 def test_groups_of_sensitive_columns_are_named_by_numbers(tmp_path, monkeypatch):
     (tmp_path / "dcai.yaml").write_text("sensitive: [sex, group]\n")
     monkeypatch.chdir(tmp_path)
     found = slices(make(600, 7), "label", by="sex")
     assert set(found.table["slice"]) >= {"sex: group 1 (hidden)", "sex: group 2 (hidden)"}
     assert "'f'" not in found.to_json()
+
+
+def test_a_hidden_group_that_was_asked_for_and_found_is_told_once(tmp_path, monkeypatch):
+    (tmp_path / "dcai.yaml").write_text("sensitive: [sex]\n")
+    monkeypatch.chdir(tmp_path)
+    frame = make(1600, 8)
+    wrong = (frame["sex"] == "f") & (np.random.default_rng(5).random(len(frame)) < 0.4)
+    frame["label"] = frame["label"].mask(wrong, frame["label"].map({"yes": "no", "no": "yes"}))
+    found = slices(frame, "label", by="sex")
+    told = [tuple(found.rows(name)) for name in found.table["slice"]]
+    assert tuple(np.flatnonzero(frame["sex"] == "f")) in told
+    assert len(set(told)) == len(told)
+    assert found.tried["confirmed"].any()
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,9 @@ def events_of(folder):
 
 def decide(log, key, value, given="cat", **facts):
     """Append a decision about the label of one row; returns the log."""
-    line = Correction(0, "", "relabel", key, None, "label", given, value, "row:columns", "ann", "", {}, "")
+    line = Correction(
+        0, "", "relabel", key, None, "label", given, value, "row:columns", "ann", "", {}, "", columns=["id", "label"]
+    )
     return log.append(dataclasses.replace(line, **facts))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -272,6 +273,44 @@ def test_a_run_is_made_again_though_its_inputs_are_gone(root, capsys):
     assert ledger.good_runs("train", root)[0].purpose != "reproduction"
 
 
+def test_two_different_failures_are_not_the_same(root, capsys):
+    assert run("train", {"how": "ill"}, run_id="ill").status == "failed"
+    failed = find_run("train/ill-retry1", root)
+    again = reproduce("ill-retry1")
+    assert (again.changes, again.verdict, bool(again), again.exit_code) == ((), "the same failure", False, 1)
+    assert "the same failure" in repr(again)
+    record = failed[1] / "run.json"
+    whole = record.read_text()
+    other = replace(failed[0], error=replace(failed[0].error, error="KeyError", cell=1))
+    ledger.write_record(record, other)
+    code, out, _ = call_main(capsys, "reproduce", "ill-retry1", "--json")
+    record.write_text(whole)
+    cell = failed[0].error.cell
+    assert (code, json.loads(out)["reproduced"]) == (1, False)
+    assert [(c["name"], c["before"], c["after"]) for c in json.loads(out)["changes"]] == [
+        ("error", "KeyError", "AssertionError"), ("cell of the error", 1, cell)
+    ]  # fmt: skip
+
+
+def test_to_go_back_takes_nothing_from_anybody(root):
+    tag("two", "kept")
+    (root / "out" / "table.csv").write_text("by hand")
+    one = ledger.begin("busy", "train", "train.ipynb", "python3", root=root, parameters={}, outputs=["out/table.csv"])
+    busy = root / "runs" / "train" / "busy"
+    ledger.write_record(busy / ledger.RECORD, one)
+    with pytest.raises(InputError, match="The run busy of 'train' is under way and writes 'out/table.csv' too"):
+        go_back("kept")
+    assert table_of(root) == b"by hand"
+    shutil.rmtree(busy)
+    assert go_back("kept") == ["out/table.csv"]
+    assert table_of(root) == TWO
+    replaced = root / "runs" / "train" / "two" / "replaced"
+    assert "by hand" in [p.read_text() for p in replaced.glob("*/before/out/table.csv")]
+    before = len(list(replaced.iterdir()))
+    go_back("kept")
+    assert len(list(replaced.iterdir())) == before  # what is the same needs no copy
+
+
 # ---------------------------------------------------------------- due
 
 
@@ -306,6 +345,25 @@ def test_a_run_is_due_for_its_reason_alone(root, capsys):
     skipped = run("train", if_due=True)
     assert (skipped.skipped, skipped.record.run) == (True, "latest")
     assert "nothing is due; the last good run" in call_main(capsys, "run", "train", "--if-due")[1]
+
+
+def test_a_pipeline_that_cannot_be_read_is_no_all_clear(root, capsys):
+    run("train", {"rate": 0.11})
+    broken = root / "pipelines" / "broken"
+    broken.mkdir()
+    (broken / "pipeline.yaml").write_text("outputs: [")
+    try:
+        code, out, told = call_main(capsys, "due")
+        assert (code, out.splitlines()) == (2, ["train: nothing to do", "broken: cannot be read"])
+        assert "warning: " in told
+        unread = due_pipelines(root)[-1]
+        assert (unread.to_dict()["readable"], repr(unread)) == (False, "<Due 'broken': cannot be read>")
+        assert ": cannot be read</h3>" in unread._repr_html_()
+        (root / "data.csv").write_text("x\n1\n2\n3\n4\n5\n")
+        assert call_main(capsys, "due")[0] == 10
+    finally:
+        (root / "data.csv").write_text("x\n1\n2\n3\n4\n")
+        shutil.rmtree(broken)
 
 
 def test_a_fresh_clone_is_compared_with_a_baseline(root, tmp_path, capsys):

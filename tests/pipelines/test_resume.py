@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import psutil
 import pytest
 
 from dcai.base.errors import InputError, MissingError
+from dcai.pipelines import kernels
 from dcai.pipelines.definition import load_pipeline
 from dcai.pipelines.journal import read_journal
 from dcai.pipelines.pipeline import promote
@@ -104,6 +107,32 @@ def test_what_has_changed_since_is_noticed_and_everything_is_executed(repo, fail
     )
     assert log(repo) == ["upstream", "failing", "upstream", "failing"]
     wait_until_gone(failed["pid"])  # nobody can use it any more
+
+
+def test_a_process_that_inherited_the_number_of_a_kernel_is_left_alone(repo, failed):
+    path = repo / "runs" / "case" / "a" / "kept.json"
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
+        path.write_text(json.dumps({**failed, "pid": stranger.pid}))
+        done = run("case", resume="a")
+        assert stranger.poll() is None
+        assert done.record.note.startswith("Run a is begun at the top: its kernel has ended meanwhile;")
+        # Nor is one of which nobody wrote down when it began.
+        path.write_text(json.dumps({k: v for k, v in failed.items() if k != "created"} | {"pid": stranger.pid}))
+        run("case", resume="a")
+        assert stranger.poll() is None
+        stranger.kill()
+    psutil.Process(failed["pid"]).kill()
+
+
+def test_a_kernel_that_was_taken_over_and_has_ended_is_not_killed_by_its_number():
+    with subprocess.Popen(["sleep", "60"]) as process:
+        taken = kernels.StrangeProcess(process.pid)
+        process.kill()
+    provisioner = SimpleNamespace(process=taken, pgid=process.pid)
+    kernel = kernels.Kernel(SimpleNamespace(km=SimpleNamespace(provisioner=provisioner)))
+    kernel.pid = process.pid
+    kernel._forget_if_gone()
+    assert (kernel.pid, provisioner.process, provisioner.pgid) == (None, None, None)
 
 
 def test_a_module_that_was_written_while_its_kernel_lived_is_not_taken_for_the_imported_one(repo):

@@ -17,8 +17,8 @@ import pytest
 
 from dcai.base import contract
 from dcai.base.errors import InputError, MissingError
-from dcai.base.records import RunFailure, RunRecord
-from dcai.pipelines import documents, engine, exits, ledger
+from dcai.base.records import FileHash, RunFailure, RunRecord
+from dcai.pipelines import documents, engine, exits, ledger, staging
 from dcai.pipelines.journal import Journal, add_up, read_journal
 from dcai.pipelines.notebook import METRICS, artifact, record, stop
 from dcai.pipelines.pipeline import list_pipelines, promote
@@ -570,6 +570,60 @@ def running(repo, **changes):
 def test_a_living_run_and_one_on_another_host_are_left_alone(repo):
     assert ledger.read_record(running(repo)).status == "running"
     assert ledger.read_record(running(repo, host="elsewhere", pid=2**22 + 1)).status == "running"
+
+
+def age(folder, seconds):
+    """Make everything in a folder look as if it had been written so long ago."""
+    for path in folder.iterdir():
+        os.utime(path, (time.time() - seconds,) * 2)
+
+
+def test_a_run_on_another_host_that_gives_no_sign_for_an_hour_is_dead(repo):
+    folder = running(repo, host="elsewhere", pid=42)
+    age(folder, 3500)
+    assert ledger.read_record(folder).status == "running"
+    age(folder, 3700)
+    (folder / "events.jsonl").touch()
+    assert ledger.read_record(folder).status == "running"
+    age(folder, 3700)
+    gone = ledger.read_record(folder)
+    assert (gone.status, gone.error.error) == ("interrupted", "RunnerGone")
+    assert gone.error.message == (
+        "Nothing was heard of the run r1 on elsewhere for an hour: it is taken for dead. "
+        "If it still works there, end it there (process 42) before you run it again."
+    )
+
+
+def test_a_run_on_another_host_blocks_its_outputs_only_while_it_lives(repo):
+    write(repo / "other.ipynb", "open('out.txt', 'w').write('new')")
+    promote("other.ipynb", outputs=["out.txt"], check=False)
+    folder = running(repo, host="elsewhere", pid=42, outputs=[FileHash("out.txt", None, None)])
+    with pytest.raises(
+        InputError, match="The run r1 of 'case' is under way .* It runs on elsewhere; .* remove runs/case/r1"
+    ):
+        run("other")
+    age(folder, 3700)
+    assert run("other").status == "succeeded"
+
+
+def test_time_that_passes_is_a_sign_of_life_in_the_journal(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with Journal(path) as journal:
+        age(tmp_path, 7200)
+        journal.tell("tick")
+        assert time.time() - path.stat().st_mtime < 3600
+
+
+def test_what_a_run_in_a_container_had_changed_is_given_back_where_the_repository_is_seen_from_here(tmp_path):
+    folder, table = tmp_path / "runs" / "case" / "r1", tmp_path / "out.txt"
+    folder.mkdir(parents=True)
+    table.write_text("before")
+    staging.keep_before(tmp_path, folder, ["out.txt"], ledger.mark_files(tmp_path, ["out.txt"]))
+    index = folder / "before.json"
+    index.write_text(index.read_text().replace(str(tmp_path), "/seen/from/inside"))
+    table.write_text("half")
+    assert staging.give_back(folder, folder / "artifacts", ledger.mark_files) == ["out.txt"]
+    assert table.read_text() == "before"
 
 
 def test_a_number_that_now_belongs_to_a_younger_process_is_a_dead_run(repo):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import os
 import signal
@@ -16,7 +17,8 @@ import dcai
 from dcai.base.errors import InputError, MissingError, RunError
 from dcai.pipelines import ledger
 from dcai.pipelines.patterns import fill_paths
-from dcai.pipelines.single import Order, settle_run
+from dcai.pipelines.single import Order, _Guard, settle_run
+from dcai.pipelines.sweeps import Sweep
 
 from .conftest import call_main, kernels_of, write
 
@@ -190,6 +192,26 @@ def test_a_run_that_another_process_carries_out_is_waited_for(measure):
     assert (adopted["status"], adopted["run"]) == ("succeeded", made.orders[0].run)
     assert made.wait().records[0].metrics == adopted["metrics"]
     assert executions(measure)[0] == ["0.1"]
+
+
+def test_a_run_whose_worker_was_given_up_is_no_success(measure):
+    order = Order(str(measure), "measure", "measure", "x1", {}, "s1")
+    folder = ledger.run_folder("measure", "x1", measure)
+    begun = ledger.begin("x1", "measure", "measure.ipynb", "python3", root=measure, parameters={})
+    ledger.write_record(folder / ledger.RECORD, begun)
+    lost = concurrent.futures.Future()
+    lost.set_exception(RuntimeError("KilledWorker"))
+    made = Sweep("measure", "s1", [order], [lost])
+    assert made.is_done
+    assert (made.records[0].status, made.exit_code) == ("running", 1)
+    assert made.rows()[0]["error"] == "KilledWorker"
+
+
+def test_what_ended_one_attempt_is_not_told_of_the_next(measure):
+    guard = _Guard(Order(str(measure), "measure", "measure", "x1", {}), measure)
+    guard.problem = "The kernel took 900 MB"
+    guard({"event": "start"})
+    assert guard.problem is None
 
 
 def test_a_process_that_ends_before_it_began_says_why(measure):
