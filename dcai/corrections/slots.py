@@ -34,7 +34,7 @@ LABEL_DIGITS = 8
 # corrections had changed it: among itself and those rows of its state that no line had named by then.
 SEEN = "seen"
 # Costs of a matching, each far above all that stand below it.
-_UNMATCHED, _OTHER_LABEL, _EXPLAINED, _DONE, _WRITTEN = 1e9, 1e6, 1e3, 1.0, 1e-3
+_UNMATCHED, _OTHER_LABEL, _EXPLAINED, _DONE, _OUT, _WRITTEN = 1e9, 1e6, 1e3, 1.0, 1e-2, 1e-4
 _IMPOSSIBLE = 1e12
 
 
@@ -237,15 +237,16 @@ class Finder:
         cost = np.full((len(slots), len(rows) + len(slots)), _IMPOSSIBLE)
         for i, slot in enumerate(slots):
             hashes = {name: max(n for (h, _), n in slot.states.items() if h == name) for name, _ in slot.states}
-            # A row that was left out has all its other corrections behind it.
-            out = -_DONE * (1 + max(slot.states.values()))
+            # A row that was left out has all its other corrections behind it; those of rows that are there count more.
+            done = _OUT if slot.gone else _DONE
+            out = -done * (1 + max(slot.states.values()))
             cost[i, len(rows) + i] = out if slot.gone else _UNMATCHED if slot.sure else 0.0
             for j, row in enumerate(rows):
                 state = states[j]
                 if state in slot.states:
-                    cost[i, j] = -_DONE * slot.states[state]
+                    cost[i, j] = -done * slot.states[state]
                 elif state[0] in hashes and slot.keyed:
-                    cost[i, j] = _OTHER_LABEL - _DONE * hashes[state[0]]
+                    cost[i, j] = _OTHER_LABEL - done * hashes[state[0]]
                 if state in known:
                     cost[i, j] -= _EXPLAINED
                 cost[i, j] -= _WRITTEN * self._count_written(slot, row)

@@ -112,7 +112,7 @@ def test_what_has_changed_since_is_noticed_and_everything_is_executed(repo, fail
 def test_a_process_that_inherited_the_number_of_a_kernel_is_left_alone(repo, failed):
     path = repo / "runs" / "case" / "a" / "kept.json"
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
-        path.write_text(json.dumps({**failed, "pid": stranger.pid}))
+        path.write_text(json.dumps({**failed, "pid": stranger.pid, "created": failed["created"] - 60}))
         done = run("case", resume="a")
         assert stranger.poll() is None
         assert done.record.note.startswith("Run a is begun at the top: its kernel has ended meanwhile;")
