@@ -15,6 +15,15 @@ GRID = "#e4e7eb"
 # Told apart by people with colour-blindness too, and by shape.
 COLORS = ["#1f5fa8", "#c2570c", "#1b7f5c", "#8a3ea8"]
 SHAPES = ["circle", "diamond", "square", "triangle-up"]
+AXIS_STYLE = {
+    "gridColor": GRID,
+    "ticks": False,
+    "labelColor": FAINT,
+    "titleColor": INK,
+    "titleFontWeight": "normal",
+    "titleFontSize": 12,
+    "labelFontSize": 11,
+}
 WIDTH = 300
 STEP = 46
 LABEL_LIMIT = 40
@@ -178,17 +187,11 @@ def _number_axis(title: str, form: str) -> Any:
         title=title,
         format=form,
         labelExpr="datum.value == 0 ? '0' : datum.label",
-        gridColor=GRID,
         domain=False,
-        ticks=False,
         tickCount=5,
-        labelColor=FAINT,
-        titleColor=INK,
-        titleFontWeight="normal",
-        titleFontSize=12,
-        labelFontSize=11,
         labelPadding=6,
         titlePadding=8,
+        **AXIS_STYLE,
     )
 
 

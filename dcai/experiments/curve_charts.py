@@ -8,7 +8,7 @@ import pandas as pd
 
 from dcai.base.charts import OfflineChart
 from dcai.base.display import show_text
-from dcai.experiments.charts import COLORS, FAINT, GRID, INK, LABEL_LIMIT, SHAPES, make_card
+from dcai.experiments.charts import AXIS_STYLE, COLORS, FAINT, GRID, INK, LABEL_LIMIT, SHAPES, make_card
 
 if TYPE_CHECKING:
     from dcai.experiments.curves import Curve
@@ -93,21 +93,8 @@ def _mark_claim(curve: Curve) -> Any:
 def _make_axis(title: str, **options: Any) -> Any:
     import altair as alt
 
-    defaults: dict[str, Any] = {"grid": False, "format": ",d"}
-    return alt.Axis(
-        title=title,
-        gridColor=GRID,
-        domainColor=GRID,
-        ticks=False,
-        labelColor=FAINT,
-        titleColor=INK,
-        titleFontWeight="normal",
-        titleFontSize=12,
-        labelFontSize=11,
-        labelPadding=6,
-        titlePadding=8,
-        **(defaults | options),
-    )
+    style = AXIS_STYLE | {"domainColor": GRID, "labelPadding": 6, "titlePadding": 8, "grid": False, "format": ",d"}
+    return alt.Axis(title=title, **(style | options))
 
 
 def _name(metric: str) -> str:

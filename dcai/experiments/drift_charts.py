@@ -9,7 +9,7 @@ import pandas as pd
 
 from dcai.base.charts import OfflineChart
 from dcai.base.display import show_text
-from dcai.experiments.charts import COLORS, FAINT, GRID, INK, LABEL_LIMIT, make_card
+from dcai.experiments.charts import AXIS_STYLE, COLORS, INK, LABEL_LIMIT, make_card
 
 if TYPE_CHECKING:
     from dcai.experiments.drifts import Drift
@@ -147,7 +147,4 @@ def make_axis(title: str | None, **options: Any) -> Any:
     """Make a quiet axis."""
     import altair as alt
 
-    return alt.Axis(
-        title=title, gridColor=GRID, domain=False, ticks=False, titleColor=INK, titleFontWeight="normal",
-        titleFontSize=12, labelFontSize=11, **{"labelColor": FAINT, **options},
-    )  # fmt: skip
+    return alt.Axis(title=title, **(AXIS_STYLE | {"domain": False} | options))

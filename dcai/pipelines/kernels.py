@@ -54,28 +54,15 @@ class Kept:
     modules: tuple[str, ...] | None = None
 
 
-class StrangeProcess:
-    """What jupyter_client asks of a kernel's process, for one that is not this process's child."""
+class HandledProcess:
+    """What jupyter_client asks of a kernel's process, for one that nobody here has started as a child."""
 
-    def __init__(self, pid: int) -> None:
-        import psutil
-
-        self.pid, self.returncode = pid, None
-        self.stdin = self.stdout = self.stderr = None
-        self._process = psutil.Process(pid)
-
-    def began_at(self, created: float | None) -> bool:
-        """Tell whether it is the process that began at this moment; where nobody wrote the moment down, it is not."""
-        return created is not None and abs(self._process.create_time() - created) <= _CLOCK_SLACK
+    pid: int
+    stdin = stdout = stderr = None
 
     def poll(self) -> int | None:
-        """Return None while the process lives; nobody but its parent knows how it ended."""
-        import psutil
-
-        with contextlib.suppress(psutil.Error):
-            if self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE:
-                return None
-        return 0
+        """Return how it ended, None while it lives."""
+        raise NotImplementedError
 
     def wait(self) -> int | None:
         """Return how it ended; called only when it has."""
@@ -92,6 +79,29 @@ class StrangeProcess:
     def kill(self) -> None:
         """End it."""
         self.send_signal(signal.SIGKILL)
+
+
+class StrangeProcess(HandledProcess):
+    """A kernel's process of an earlier run."""
+
+    def __init__(self, pid: int) -> None:
+        import psutil
+
+        self.pid, self.returncode = pid, None
+        self._process = psutil.Process(pid)
+
+    def began_at(self, created: float | None) -> bool:
+        """Tell whether it is the process that began at this moment; where nobody wrote the moment down, it is not."""
+        return created is not None and abs(self._process.create_time() - created) <= _CLOCK_SLACK
+
+    def poll(self) -> int | None:
+        """Return None while the process lives; nobody but its parent knows how it ended."""
+        import psutil
+
+        with contextlib.suppress(psutil.Error):
+            if self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE:
+                return None
+        return 0
 
 
 class Watchdog:

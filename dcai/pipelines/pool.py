@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from dcai.base.errors import InputError, RunError
+from dcai.pipelines.kernels import HandledProcess
 
 _ZYGOTE = Path(__file__).with_name("zygote.py")
 _LAUNCHER = ["-m", "ipykernel_launcher"]
@@ -176,12 +176,11 @@ class KernelPool:
         return f"<KernelPool of {self.kernel!r}>"
 
 
-class ForkedProcess:
-    """What jupyter_client asks of a kernel's process, for one that the pool's process has forked."""
+class ForkedProcess(HandledProcess):
+    """A kernel's process that the pool's process has forked."""
 
     def __init__(self, pool: KernelPool, pid: int) -> None:
         self._pool, self.pid = pool, pid
-        self.stdin = self.stdout = self.stderr = None
 
     @property
     def returncode(self) -> int | None:
@@ -191,22 +190,6 @@ class ForkedProcess:
     def poll(self) -> int | None:
         """Return how it ended, None while it lives."""
         return self._pool.status_of(self.pid)
-
-    def wait(self) -> int | None:
-        """Return how it ended; called only when it has."""
-        return self.poll()
-
-    def send_signal(self, signum: int) -> None:
-        """Send a signal."""
-        os.kill(self.pid, signum)
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self.send_signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it."""
-        self.send_signal(signal.SIGKILL)
 
 
 def _command_of(kernel: str) -> tuple[list[str], dict[str, str]]:

@@ -159,7 +159,7 @@ def test_what_would_be_written_is_shown_first_and_can_be_called_off(page, lab, f
     shot("promote-preview-dark")
     set_theme(page, "JupyterLab Light")
     dialog.get_by_role("button", name="Cancel").click()
-    expect(page.locator(".Toastify__toast")).to_contain_text("copy was not promoted: nothing was written.")
+    expect(page.locator(".Toastify__toast", has_text="copy was not promoted: nothing was written.")).to_be_visible()
     assert not (folder / "pipelines").exists()
     assert not (folder / "runs").exists()
 
@@ -173,7 +173,9 @@ def test_a_check_run_is_cancelled_from_the_panel(page, lab, folder, shot):
     page.locator(".jp-Dialog").get_by_role("button", name="Promote").click()
     live = panel_of(page).get_by_role("region", name="Promotion of long under way")
     expect(live.get_by_role("status")).to_have_text("Promoting long: running it once in a fresh kernel")
-    expect(page.locator(".Toastify__toast")).to_contain_text("Promoting long: running it once in a fresh kernel")
+    expect(
+        page.locator(".Toastify__toast", has_text="Promoting long: running it once in a fresh kernel")
+    ).to_be_visible()
     while not (folder / "pid").exists() or not (folder / "pid").read_text():
         page.wait_for_timeout(100)
     shot("promote-check-light")
@@ -247,7 +249,7 @@ def test_a_pipeline_that_cannot_be_run_says_why(page, lab, folder, notebook, sho
     expect(broken.get_by_role("button")).to_have_count(0)
     shot("broken-pipeline")
     run_command(page, "dcai:run")
-    expect(page.locator(".Toastify__toast")).to_contain_text("but its folder is 'renamed'")
+    expect(page.locator(".Toastify__toast", has_text="but its folder is 'renamed'")).to_be_visible()
 
     (folder / "pipelines/renamed").rename(folder / "pipelines/train-model")
     panel_of(page).get_by_role("button", name="Refresh the pipelines").click()

@@ -1,5 +1,7 @@
 """The search for a better model: what is tried, within which budget, and that test rows play no part."""
 
+import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
@@ -48,6 +50,21 @@ def test_the_users_own_settings_are_tried():
     assert any(
         "5 models and settings tried, the weaker half dropped after each fold" in note for note in comparison.notes
     )
+
+
+def test_a_much_better_setting_is_a_sure_gain():
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.uniform(-1, 1, (800, 2)), columns=["x", "y"])
+    frame["side"] = np.where(frame["x"] * frame["y"] > 0, "same", "other")
+    made = compare(
+        frame,
+        label="side",
+        models={"near": KNeighborsClassifier(380)},
+        search={"near": {"n_neighbors": [5]}},
+        repeats=5,
+    )
+    assert made.table.loc["model-centric", "model"] == "near, n_neighbors=5"
+    assert made.table.loc["model-centric", "gain_low"] > 0
 
 
 def test_many_settings_are_halved_after_each_fold_and_few_are_not():
