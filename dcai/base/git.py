@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from dcai.base.errors import GitError, shorten
 
@@ -262,6 +264,39 @@ def read_git(root: Path, *arguments: str) -> bytes:
     return done.stdout if done.returncode == 0 else b""
 
 
+def stream_git(root: Path, *arguments: str) -> Iterator[IO[bytes]]:
+    """Run a reading command of git whose answer is too long to hold, and yield the stream of it, once.
+
+    Who has read it to its end learns by a GitError that git refused or broke off, so that nothing passes for all there is.
+
+    Examples
+    --------
+    >>> [stream.readline() for stream in stream_git(Path("."), "version")]  # doctest: +ELLIPSIS
+    [b'git version ...']
+    """
+    try:
+        with tempfile.TemporaryFile() as errors:
+            with subprocess.Popen(
+                ["git", "-C", str(root), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=_environment(),
+            ) as process:
+                assert process.stdout is not None
+                yield process.stdout
+            errors.seek(0)
+            said = errors.read()
+    except OSError as error:
+        raise GitError(f"git could not be started ({error}). Install git, or go on without a commit.") from error
+    if process.returncode:
+        done = subprocess.CompletedProcess(process.args, process.returncode, b"", said)
+        raise GitError(
+            f"git could not read all of {root}, so what it holds is not known: {_said(done)}. Run `git fsck` there, "
+            "and restore what is broken from a clone."
+        )
+
+
 def _inside(root: Path, path: str | Path) -> str:
     """Return a path as git names it: relative to the root, with forward slashes."""
     top, full = root.resolve(), (root / path).parent.resolve() / Path(path).name
@@ -274,20 +309,12 @@ def _git(
     root: Path, *arguments: str, check: bool = True, literal: bool = True, given: str = ""
 ) -> subprocess.CompletedProcess[bytes]:
     """Call git; `check` turns a refusal into a GitError that quotes git."""
-    environment = {k: v for k, v in os.environ.items() if k not in _REDIRECTING}
-    # Paths are names, never patterns; messages are read by `root_of`; nobody is there to answer a prompt.
-    environment |= {
-        "LC_ALL": "C",
-        "GIT_LITERAL_PATHSPECS": str(int(literal)),
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_EDITOR": "true",
-    }
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *arguments],
             input=given.encode("utf-8", "surrogateescape"),
             capture_output=True,
-            env=environment,
+            env=_environment(literal=literal),
             check=False,
         )
     except OSError as error:
@@ -295,6 +322,17 @@ def _git(
     if check and done.returncode:
         raise GitError(f"git refused `git {arguments[0]}` in {root}: {_said(done)}{_way_out(done, arguments)}")
     return done
+
+
+def _environment(*, literal: bool = True) -> dict[str, str]:
+    environment = {k: v for k, v in os.environ.items() if k not in _REDIRECTING}
+    # Paths are names, never patterns; messages are read by `root_of`; nobody is there to answer a prompt.
+    return environment | {
+        "LC_ALL": "C",
+        "GIT_LITERAL_PATHSPECS": str(int(literal)),
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_EDITOR": "true",
+    }
 
 
 def _way_out(done: subprocess.CompletedProcess[bytes], arguments: Sequence[str]) -> str:

@@ -1,11 +1,103 @@
-"""What the JupyterLab panel and its server say to each other: records that are sent and never written."""
+"""What a browser and Python say to each other, in the panel and in the review: records that are sent and never written."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from dcai.base.records import NotebookParameters, PipelineSummary, Promotion, RunRecord
+from dcai.base.records import (
+    Card,
+    Cluster,
+    Definition,
+    NotebookParameters,
+    PipelineSummary,
+    Progress,
+    Promotion,
+    QueueItem,
+    RunRecord,
+    Terms,
+)
+
+# ---------------------------------------------------------------- the review
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which findings of the queue are shown, in which order; `column` and `pair` name a `Facet`, an empty field shows all."""
+
+    detector: str = ""
+    column: str = ""
+    pair: str = ""
+    state: Literal["", "open", "decided", "disputed"] = ""
+    text: str = ""
+    order: Literal["doubt", "row", "column", "kind"] = "doubt"
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One thing to filter by, as it is asked for and as people read it, and how many findings it has."""
+
+    name: str
+    title: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Facets:
+    """What a queue can be filtered by, the most frequent first; `pairs` are changes of the label's class.
+
+    `totals` says how many there are of each list by its name: where it is longer than the list, `Request.text` searches.
+    """
+
+    detectors: list[Facet]
+    columns: list[Facet]
+    pairs: list[Facet]
+    totals: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question from the browser that decides nothing; `dcai.shells.widget` answers each kind.
+
+    Positions, such as `start`, count in the `view` that the reply to a filter named; 0 is the whole queue. `text` is
+    what `find` looks for, and what the titles of `facets` must hold.
+    """
+
+    seq: int
+    ask: Literal[
+        "page", "card", "near", "next", "draw", "filter", "facets", "find", "cluster", "terms", "define", "people",
+    ]  # fmt: skip
+    start: int = 0
+    count: int = 100
+    finding: str = ""
+    view: int = 0
+    filter: Filter | None = None
+    text: str = ""
+    definition: Definition | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What Python replies to a Request. `start` is the queue position of the first item or of the card.
+
+    `people` are sentences about the reviewers: their estimated error, anchoring and agreement.
+    """
+
+    seq: int
+    start: int | None = None
+    items: list[QueueItem] | None = None
+    total: int | None = None
+    card: Card | None = None
+    progress: Progress | None = None
+    error: str | None = None
+    view: int | None = None
+    facets: Facets | None = None
+    cluster: Cluster | None = None
+    terms: Terms | None = None
+    people: list[str] | None = None
+
+
+# ---------------------------------------------------------------- the panel
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,9 @@ class Correction:
 class Decision:
     """An intent sent by the browser, decided once for each `client_id`. Only Python makes a Correction of it.
 
-    The value of a `merge` is the spelling that stays, then those that become it.
+    The value of a `merge` is the spelling that stays, then those that become it. `after` names the decision before it
+    that has no answer yet: this one waits for that one, however they arrive. `by` is the reviewer whose view it was
+    taken in; in another's review it is refused. `resolves` are the ids of disputed decisions (`Card.said`) that it settles.
     """
 
     seq: int
@@ -103,6 +105,9 @@ class Decision:
     value: Scalar | list[Scalar] = None
     column: str | None = None
     note: str = ""
+    after: str = ""
+    by: str = ""
+    resolves: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,10 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a review is. `decided` + `left` = `total` findings of the queue."""
+    """How far a review is. `decided` + `left` = `total` findings of the queue.
+
+    A finding about which reviewers disagree is open; `disputed` counts them. `by` is whose review it is.
+    """
 
     total: int
     decided: int
@@ -129,22 +137,30 @@ class Progress:
     can_redo: bool
     saved_to: str
     outlook: Outlook | None = None
+    by: str = ""
+    disputed: int = 0
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The id of the correction on disk, or why there is none; `decided` maps findings that it changed to verdict or None."""
+    """The id of the correction on disk, or why there is none; `decided` maps findings that changed to their state or None.
+
+    A state is a verdict, or "disputed". It and `progress` are what is true when the answer is made, also where the
+    decision was taken before; findings that others have decided meanwhile are among them. `told` says what an undo, a
+    redo, a merge or an accepted group did, for people.
+    """
 
     seq: int
     id: str | None = None
     error: str | None = None
     decided: dict[str, str | None] = field(default_factory=dict)
     progress: Progress | None = None
+    told: str = ""
 
 
 @dataclass(frozen=True)
 class QueueItem:
-    """One line of the review queue."""
+    """One line of the review queue; `decided` is the verdict that stands, "disputed", or None where it is open."""
 
     finding: str
     row: int
@@ -157,36 +173,6 @@ class QueueItem:
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which findings of the queue are shown, in which order; `column` and `pair` name a `Facet`, an empty field shows all."""
-
-    detector: str = ""
-    column: str = ""
-    pair: str = ""
-    state: Literal["", "open", "decided"] = ""
-    text: str = ""
-    order: Literal["doubt", "row", "column", "kind"] = "doubt"
-
-
-@dataclass(frozen=True)
-class Facet:
-    """One thing to filter by, as it is asked for and as people read it, and how many findings it has."""
-
-    name: str
-    title: str
-    count: int
-
-
-@dataclass(frozen=True)
-class Facets:
-    """What a queue can be filtered by, the most frequent first; `pairs` are changes of the label's class."""
-
-    detectors: list[Facet]
-    columns: list[Facet]
-    pairs: list[Facet]
-
-
-@dataclass(frozen=True)
 class Spelling:
     """One spelling of a value in its column, and how many rows have it."""
 
@@ -196,11 +182,15 @@ class Spelling:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Spellings that seem to mean one value, the most frequent first; `keep` is the one that is suggested to stay."""
+    """Spellings that seem to mean one value, the most frequent first; `keep` is the one that is suggested to stay.
+
+    `says` tells what a merge of all of them would change, what it leaves out, and what of it was looked at.
+    """
 
     column: str
     spellings: list[Spelling]
     keep: Scalar
+    says: str = ""
 
 
 @dataclass(frozen=True)
@@ -268,13 +258,17 @@ class Terms:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a shown row, as text cut for display; `kind` is the column's kind."""
+    """One cell of a shown row, as text cut for display; `kind` is the column's kind.
+
+    `cut` says that `text` is not the whole value as it is; `missing` that there is none, so that "" is no empty text.
+    """
 
     column: str
     text: str
     kind: str
     cut: bool
     spread: Spread | None = None
+    missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -310,8 +304,23 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What one reviewer says in a dispute: a standing correction, by its `id`."""
+
+    id: str
+    by: str
+    verdict: Verdict
+    value: Scalar | list[Scalar]
+    at: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Card:
-    """Everything the widget shows about one finding; `label` is the row's own label, a set of classes if `several`."""
+    """Everything the widget shows about one finding; `label` is the row's own label, a set of classes if `several`.
+
+    Where `decided` is "disputed", `said` holds who says what. `remark` tells of decisions that no longer count.
+    """
 
     finding: Finding
     cells: list[Cell]
@@ -324,41 +333,8 @@ class Card:
     several: bool = False
     sentence: Sentence | None = None
     context: Context | None = None
-
-
-@dataclass(frozen=True)
-class Request:
-    """A question from the browser that decides nothing; `dcai.shells.widget` answers each kind.
-
-    Positions, such as `start`, count in the `view` that the reply to a filter named; 0 is the whole queue.
-    """
-
-    seq: int
-    ask: Literal["page", "card", "near", "next", "draw", "filter", "facets", "find", "cluster", "terms", "define"]
-    start: int = 0
-    count: int = 100
-    finding: str = ""
-    view: int = 0
-    filter: Filter | None = None
-    text: str = ""
-    definition: Definition | None = None
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What Python replies to a Request. `start` is the queue position of the first item or of the card."""
-
-    seq: int
-    start: int | None = None
-    items: list[QueueItem] | None = None
-    total: int | None = None
-    card: Card | None = None
-    progress: Progress | None = None
-    error: str | None = None
-    view: int | None = None
-    facets: Facets | None = None
-    cluster: Cluster | None = None
-    terms: Terms | None = None
+    said: list[Said] = field(default_factory=list)
+    remark: str = ""
 
 
 # ---------------------------------------------------------------- promote

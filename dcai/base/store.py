@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -45,19 +46,18 @@ def append_lines(path: str | Path, lines: list[str]) -> None:
     When the write fails half way (a full disk), the file is cut back to what it was.
     """
     target = Path(path)
-    made = not target.exists()
     # Without a buffer: one that could not be emptied would be written again when the file is closed.
     with target.open("ab", buffering=0) as stream:
         start = stream.seek(0, os.SEEK_END)
         try:
             _write_all(stream, "".join(f"{line}\n" for line in lines).encode("utf-8"))
             os.fsync(stream.fileno())
+            if start == 0:
+                _sync_folder(target.parent)
         except OSError:
             with contextlib.suppress(OSError):
                 stream.truncate(start)
             raise
-    if made:
-        _sync_folder(target.parent)
 
 
 def _write_all(stream: io.RawIOBase, data: bytes) -> None:
@@ -137,5 +137,9 @@ def _sync_folder(folder: Path) -> None:
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
+        except OSError as error:
+            # Some file systems of a network have no such call either; what is in the file is on disk all the same.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
         finally:
             os.close(handle)

@@ -21,6 +21,7 @@ from dcai.base.identity import RowIndex
 from dcai.base.kinds import Kind, kind_of
 from dcai.base.obstacles import check_cells
 from dcai.base.records import FINGERPRINT, Key, Scalar
+from dcai.base.settings import find_settings
 
 DELIMITERS = ",;\t|"
 
@@ -242,9 +243,11 @@ def check_key(frame: pd.DataFrame, key: Sequence[str]) -> None:
     twice = texts.duplicated(keep=False)
     if twice.any():
         where = np.flatnonzero(twice.to_numpy())[:2].tolist()
-        value = shorten(repr([plain(frame[name].iloc[where[0]]) for name in key]), 80)
+        sensitive = find_settings(Path.cwd()).sensitive
+        shown = [plain(frame[name].iloc[where[0]]) for name in key if name not in sensitive]
+        example = f"for example {shorten(repr(shown), 80)} in" if len(shown) == len(key) else "for example"
         raise InputError(
-            f"The key {named} does not tell the rows apart: {int(twice.sum())} rows share theirs, for example {value} in "
+            f"The key {named} does not tell the rows apart: {int(twice.sum())} rows share theirs, {example} "
             f"rows {where}. Add a column to the key, or leave the key out to identify rows by their content."
         )
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from dcai.base.errors import InputError, MissingError, shorten
+
+# What a file of settings may hold at most: aliases of aliases grow tenfold with every line.
+MOST_VALUES = 100_000
+# What the library lets through of values that are none, such as the date 2024-02-30 or the number 0x_.
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 def read_yaml(path: Path, what: str) -> Any:
@@ -26,10 +33,10 @@ def parse_yaml(text: str, path: Path) -> Any:
 
     try:
         return _make_reader().load(text)
-    except (YAMLError, RecursionError) as error:
+    except (YAMLError, RecursionError, *_UNREADABLE) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
-        reason = getattr(error, "problem", None) or str(error)
+        reason = getattr(error, "problem", None) or str(error) or type(error).__name__
         raise InputError(f"{path}{line} is not valid YAML: {shorten(str(reason))}. Correct it by hand.") from error
 
 
@@ -42,12 +49,18 @@ def dump_yaml(document: Any) -> str:
 
 def builtin(value: Any) -> Any:
     """Turn what the YAML library reads (its own mappings, numbers and texts) into Python's own types."""
+    return _copy(value, count(1))
+
+
+def _copy(value: Any, number: Iterator[int]) -> Any:
+    if next(number) > MOST_VALUES:
+        raise InputError(f"The file holds more than {MOST_VALUES:,} values, its aliases written out. Make it smaller.")
     if isinstance(value, dict):
         if wrong := [k for k in value if not isinstance(k, str)]:
             raise InputError(f"The file holds the key {wrong[0]!r}, which is no text. Put it in quotes.")
-        return {str(k): builtin(v) for k, v in value.items()}
+        return {str(k): _copy(v, number) for k, v in value.items()}
     if isinstance(value, list):
-        return [builtin(v) for v in value]
+        return [_copy(v, number) for v in value]
     if isinstance(value, date):
         return value.isoformat()
     if value is None or isinstance(value, bool):

@@ -15,19 +15,22 @@ from dcai.base.errors import InputError, shorten
 from dcai.base.fingerprints import canonical, plain
 from dcai.base.records import Correction, Scalar
 from dcai.base.table import Table
-from dcai.corrections.audited import Audited
-from dcai.corrections.containers import Container, Said, pack_lines, said_of
-from dcai.corrections.desk import Desk
-from dcai.corrections.foreign import SHEETS, find_format, read_containers
-from dcai.corrections.forms import given_part
-from dcai.corrections.intents import VERDICTS, check_verdict
+from dcai.corrections.decisions.matching import locate
+from dcai.corrections.decisions.settings import settings_of
+from dcai.corrections.decisions.standing import find_standing, key_text
+from dcai.corrections.decisions.veils import hidden_columns, make_veil
+from dcai.corrections.exhibits.audited import Audited
+from dcai.corrections.exhibits.forms import given_part
+from dcai.corrections.formats.containers import Container, Said, pack_lines, said_of
+from dcai.corrections.formats.foreign import SHEETS, find_format, read_containers
+from dcai.corrections.formats.renderings import restore
 from dcai.corrections.log import CorrectionLog
-from dcai.corrections.matching import locate
-from dcai.corrections.renderings import restore
-from dcai.corrections.standing import find_standing, key_text
-from dcai.corrections.veils import hidden_columns, make_veil
+from dcai.corrections.reviews.desk import Desk
+from dcai.corrections.reviews.intents import VERDICTS, check_verdict
 from dcai.findings.shape import COLUMNS
+from dcai.findings.wording import count
 
+_NAMED = 3  # decisions without a row that an error names
 _VALUED = ("relabel", "edit", "ambiguous")
 
 
@@ -99,8 +102,6 @@ def _cover(table: Table, log: CorrectionLog) -> Table:
 
 
 def _sensitive(log: CorrectionLog) -> Sequence[str]:
-    from dcai.corrections.terms import settings_of
-
     return settings_of(log.path.absolute()).sensitive
 
 
@@ -181,9 +182,10 @@ def import_decisions(
         draft = None if checked else _redraft(said, _pick(box, about), form)
         if draft is not None:
             drafts.append(draft)
+            problems += _doubt_class(draft, lines)
         else:
             rest.append((box, said))
-    orders = _find_rows(rest, table, log, lines, problems)
+    orders = _find_rows(rest, table, log, lines)
     drafts = _leave_known(log, drafts + _draft_anew(orders, table, log, form))
     log.adopt(adopted, drafts)
     return Imported(str(log.path), len(adopted), len({c.id for c in lines}) - len(adopted), len(drafts), problems)
@@ -259,6 +261,18 @@ def _redraft(said: Said, lines: Sequence[Correction], form: str) -> Correction |
     )
 
 
+def _doubt_class(draft: Correction, lines: Sequence[Correction]) -> list[str]:
+    """Say that nothing in the file tells whether a class exists; without the data a typo cannot be told from it."""
+    known = {canonical(v) for c in lines for v in (c.given, c.value, c.why.get("suggested")) if not isinstance(v, list)}
+    if draft.verdict != "relabel" or canonical(draft.value) in known:
+        return []
+    said = (
+        f"{shorten(repr(draft.value), 60)} was taken as a class of {shorten(repr(draft.column), 60)}, which no line of the file "
+        "names. Give the data to have it checked: table= (--data FILE on the command line)."
+    )
+    return [said]
+
+
 def _check_said(said: Said, given: Scalar) -> tuple[str, Any]:
     """Return verdict and value of a decision, as far as they can be checked without the data."""
     verdict, value = said.verdict, said.value
@@ -278,8 +292,8 @@ def _find_rows(
     table: Table | None,
     log: CorrectionLog,
     lines: Sequence[Correction],
-    problems: list[str],
 ) -> list[tuple[int, Said]]:
+    """Find the rows that decisions are about; one whose row is not in the data refuses them all."""
     if not rest:
         return []
     covered = _cover(_require(table), log)
@@ -287,17 +301,36 @@ def _find_rows(
     # Lines name rows as these were in the source; in this data corrections may be made already.
     named = locate([*log.corrections, *lines], _require(table).frame)
     places |= {text: place.row for text, place in named.items() if place.row is not None}
-    found = []
+    typed = _find_typed([box for box, _ in rest], _require(table))
+    found, lost = [], []
     for box, said in rest:
-        key = box.key or (
-            {k: box.cells[k] for k in covered.key} if covered.key and set(covered.key) <= set(box.cells) else None
-        )
-        row = None if key is None else places.get(key_text(key))
+        row = typed.get(_typed_key(box, covered.key)) if box.key is None else places.get(key_text(box.key))
         if row is None:
-            problems.append(f"No row of the data has the key {shorten(repr(key), 80)}; that decision was left out.")
+            lost.append(said)
         else:
             found.append((row, _settle(said, covered, row)))
+    if lost:
+        told = ", ".join(shorten(f"{s.verdict} of {s.column or 'the row'} by {s.by}", 60) for s in lost[:_NAMED])
+        raise InputError(
+            f"{count(len(lost), 'decision', ('is', 'are'))} about rows that are not in the data: {told}{', ...' if len(lost) > _NAMED else ''}. "
+            "Nothing was imported. Give the data that they are about, with its key, or take them out of the file."
+        )
     return found
+
+
+def _typed_key(box: Container, key: Sequence[str]) -> tuple[str, ...]:
+    """Return the key of a row as its cells show it, for a decision that a person has added; empty where they do not."""
+    return tuple(str(box.cells[k]) for k in key) if set(key) <= set(box.cells) else ()
+
+
+def _find_typed(boxes: Sequence[Container], table: Table) -> dict[tuple[str, ...], int]:
+    """Return the rows of the data by their key as people type it; of two that look alike neither is meant."""
+    if not table.key or all(box.key is not None for box in boxes):
+        return {}
+    rows: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for row, key in enumerate(table.keys):
+        rows[tuple(str(key[k]) for k in table.key)].append(row)
+    return {typed: found[0] for typed, found in rows.items() if len(found) == 1}
 
 
 def _settle(said: Said, table: Table, row: int) -> Said:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from dcai.base import store
 from dcai.base.errors import InputError
+from dcai.base.fingerprints import MISSING_TEXTS
 from dcai.base.table import read_file, sniff_delimiter
-from dcai.corrections.arrow import change_table
 from dcai.corrections.log import CorrectionLog, Plan
+from dcai.corrections.values.arrow import change_table
 
 PARQUET = (".parquet", ".pq")
 TEXT = (".csv", ".tsv", ".txt")
 _BOM = "\ufeff"
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,11 @@ def _patch_csv(source: Path, log: CorrectionLog, stale: Literal["raise", "skip"]
     frame = pd.DataFrame({n: [_cell(records[i], j) for i in places] for j, n in enumerate(names)}, dtype=str)
     plan = log.plan(frame, stale=stale)
     column_of = {name: j for j, name in enumerate(names)}
+    written = {column: find_writing(frame[column]) for column in plan.edits["column"].unique()}
     for row, column, value in plan.edits.itertuples(index=False):
         fields, place = records[places[row]].fields, column_of[column]
         fields.extend([""] * (place + 1 - len(fields)))
-        fields[place] = quote(value, fields[place], delimiter, alone=len(names) == 1)
+        fields[place] = quote(write_like(value, written[column]), fields[place], delimiter, alone=len(names) == 1)
     dropped = {places[row] for row in plan.dropped}
     kept = [r for i, r in enumerate(records) if i not in dropped]
     return plan, (mark + "".join(delimiter.join(r.fields) + r.end for r in kept)).encode("utf-8")
@@ -142,6 +146,34 @@ def unquote(field: str) -> str:
     if len(field) > 1 and field.startswith('"') and field.endswith('"'):
         return field[1:-1].replace('""', '"')
     return field
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How a column of a file writes its values: whole numbers without a point, and truth in one of its cases."""
+
+    whole: bool
+    truth: Callable[[str], str]
+
+
+def find_writing(column: pd.Series[Any]) -> Writing:
+    """Find how the texts of a column are written."""
+    texts = {t.strip() for t in column.unique()} - MISSING_TEXTS
+    truths = [case for case in (str.lower, str.upper) if any(t in (case("true"), case("false")) for t in texts)]
+    return Writing(bool(texts) and all(_INTEGER.fullmatch(t) for t in texts), truths[0] if truths else str)
+
+
+def write_like(value: object, writing: Writing) -> object:
+    """Write a value as its column does: 2.0, which was a whole number in a column with gaps, as 2 among whole numbers.
+
+    Examples
+    --------
+    >>> write_like(2.0, Writing(whole=True, truth=str.lower)), write_like(True, Writing(whole=False, truth=str.lower))
+    ('2', 'true')
+    """
+    if isinstance(value, bool):
+        return writing.truth(str(value))
+    return str(int(value)) if writing.whole and isinstance(value, float) and value.is_integer() else value
 
 
 def quote(value: object, old: str, delimiter: str, *, alone: bool = False) -> str:

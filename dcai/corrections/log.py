@@ -13,19 +13,22 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.errors import InputError, StaleError, shorten
+from dcai.base.fingerprints import distinct_cells, plain
 from dcai.base.records import FINGERPRINT, Correction
 from dcai.base.table import name_columns, read_frame
-from dcai.corrections.arrow import change_table
-from dcai.corrections.cells import set_cells
-from dcai.corrections.checks import check_corrections, find_misfits, fold_edits
-from dcai.corrections.forgetting import Remains, find_remains
-from dcai.corrections.log_file import LogFile
-from dcai.corrections.matching import column_digest, key_names, locate
-from dcai.corrections.people import find_unclear, measure_agreement, rate_reviewers
-from dcai.corrections.python_code import write_code
-from dcai.corrections.softening import soften_labels
-from dcai.corrections.standing import find_standing, key_text
-from dcai.corrections.trials import trial_path
+from dcai.corrections.decisions.checks import check_corrections, find_misfits, fold_edits
+from dcai.corrections.decisions.forgetting import Remains, find_remains
+from dcai.corrections.decisions.log_file import LogFile
+from dcai.corrections.decisions.matching import column_digest, key_names, locate
+from dcai.corrections.decisions.people import find_unclear, measure_agreement, rate_reviewers
+from dcai.corrections.decisions.settings import settings_of
+from dcai.corrections.decisions.softening import soften_labels
+from dcai.corrections.decisions.standing import find_standing, key_text
+from dcai.corrections.decisions.veils import hidden_columns
+from dcai.corrections.exhibits.trials import trial_path
+from dcai.corrections.values.arrow import change_table
+from dcai.corrections.values.cells import set_cells
+from dcai.corrections.values.python_code import write_code
 
 _TOLD = 3
 
@@ -111,7 +114,7 @@ class CorrectionLog(LogFile):
         Returns
         -------
         pandas.DataFrame
-            One row each: `by`, `decisions` (cells), of them `blind`; of the `controls` those decided `wrong`, with the
+            One row each: `by`, `decisions` (cells that they looked at), of them `blind`; of the `controls` those decided `wrong`, with the
             `error` and its 95 % interval; how often a planted wrong suggestion was taken (`anchored`, `anchoring` with
             its interval); of the `repeats` those that were `changed`.
         """
@@ -126,7 +129,7 @@ class CorrectionLog(LogFile):
         pandas.DataFrame
             A row for each two reviewers (`kappa`: Cohen's), and a last one for all of them (Krippendorff's alpha):
             `one`, `other`, `cells` that both decided, those in which they `agree`, their `share`, `kappa`. Each
-            reviewer's latest decision counts; `unsure` and what settled a dispute do not.
+            reviewer's latest decision counts; `unsure`, what settled a dispute, accepted groups and merges do not.
         """
         return measure_agreement(self.corrections)
 
@@ -141,22 +144,33 @@ class CorrectionLog(LogFile):
         """
         return find_unclear(self.corrections, self.label)
 
-    def forget(self, *columns: str) -> Remains:
-        """Say what this log and the history of its repository still hold of some columns in clear, and what takes it out.
+    def forget(self, *columns: str, frame: Any = None) -> Remains:
+        """Say what this log and its git repository still hold of some columns in clear, and what takes it out.
 
-        Nothing is changed: rewriting history is for people to decide.
+        Every file that git holds is searched: data, notebooks, exports, messages of commits. Nothing is changed:
+        rewriting history is for people to decide.
 
         Parameters
         ----------
         *columns : str
             Columns whose values must be forgotten.
+        frame : pandas.DataFrame or other table, optional
+            The data, so that all of its values are looked for, and not only those that the log tells.
 
         Returns
         -------
         Remains
-            `lines` (their ids), `commits`, `remotes`, and `sentences` that say what to do.
+            `lines` (their ids), `files` that hold known values, `tables` with such a column, other files that are `named`
+            after one or name it, `commits`, `remotes`, and `sentences` that say what to do and what was searched.
         """
-        return find_remains(self.path.absolute(), self.corrections, columns)
+        values: list[object] = []
+        if frame is not None:
+            data = name_columns(read_frame(frame), "CorrectionLog.forget")
+            for name in columns:
+                if name not in data.columns:
+                    raise InputError.unknown_name("column", name, data.columns)
+                values += [plain(value) for value in distinct_cells(data[name])[1] if plain(value) is not None]
+        return find_remains(self.path.absolute(), self.corrections, columns, values)
 
     def check(self, frame: Any, rename: Mapping[str, str] | None = None) -> pd.DataFrame:
         """Hold every standing correction against a frame.
@@ -243,10 +257,23 @@ class CorrectionLog(LogFile):
         -------
         str
             Python source. Values of cells and names of columns stand in it as literals only.
+
+        Raises
+        ------
+        InputError
+            Where a column that is marked as sensitive was corrected: its values would stand in the code.
         """
-        data = name_columns(read_frame(frame), "CorrectionLog.to_code")
+        source = read_frame(frame)
+        data = name_columns(source, "CorrectionLog.to_code")
         plan = self.plan(data, stale=stale)
-        return write_code(self.path.name, data, plan.edits, plan.dropped)
+        marked = {*settings_of(self.path.absolute()).sensitive, *hidden_columns(self.corrections)}
+        told = sorted({str(c) for c in plan.edits["column"]} & marked)
+        if told:
+            raise InputError(
+                f"The values of {', '.join(shorten(repr(c), 60) for c in told)} are marked as sensitive, and the code would hold them "
+                "in clear. Use frame.pipe(log.apply) instead, which writes them nowhere."
+            )
+        return write_code(self.path.name, data.set_axis(source.columns, axis=1), plan.edits, plan.dropped)
 
     def soft_labels(self, frame: Any) -> pd.DataFrame:
         """Return how much each class is meant by what reviewers decided.

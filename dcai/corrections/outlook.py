@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ _TIMED = 20
 # A longer pause is no part of the pace, in seconds.
 _PAUSE = 120.0
 _CHANGES = ("relabel", "edit", "exclude")
-_OPEN, _RIGHT, _WRONG = 0, 1, 2
+_OPEN, _RIGHT, _WRONG, _TRIAL = 0, 1, 2, 3
 
 
 class Forecast:
@@ -28,11 +28,12 @@ class Forecast:
 
     The doubt of a finding is taken for the probability that it needs a change, and is corrected, detector by detector,
     by how many of those that were decided did. `labels` tells how many labels were wrong before the review, with a range.
+    Planted `trials`, named by their positions, say nothing of the data.
     """
 
     def __init__(
         self, queue: pd.DataFrame, label: str | None, labels: tuple[float, float, float] | None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, trials: Collection[int] = (),
     ) -> None:  # fmt: skip
         self._doubt = queue["doubt"].to_numpy(dtype=np.float64)
         self._detector, names = pd.factorize(queue["detector"])
@@ -41,6 +42,7 @@ class Forecast:
         self._about_label = (queue["column"] == label).to_numpy(dtype=bool) if label is not None else None
         self._labels = labels
         self._state = np.zeros(len(queue), dtype=np.int8)
+        self._state[list(trials)] = _TRIAL
         self._moments: deque[float] = deque(maxlen=_TIMED)
         self._clock = clock
         self._before = 0
@@ -48,7 +50,8 @@ class Forecast:
     def note(self, places: Iterable[int], lines: Iterable[Correction | None]) -> None:
         """Know what stands about some findings."""
         for place, line in zip(places, lines, strict=True):
-            self._state[place] = _OPEN if line is None else _WRONG if line.verdict in _CHANGES else _RIGHT
+            if self._state[place] != _TRIAL:
+                self._state[place] = _OPEN if line is None else _WRONG if line.verdict in _CHANGES else _RIGHT
 
     def restart(self) -> Forecast:
         """Count wrong labels from here on: the estimate knows of those that were found before."""
@@ -73,7 +76,7 @@ class Forecast:
 
     def _scale(self) -> Any:
         """Return for each detector how many of its doubted findings were wrong, for one that it expected."""
-        done = self._state != _OPEN
+        done = (self._state == _RIGHT) | (self._state == _WRONG)
         size = self._kinds
         expected = np.bincount(self._detector[done], self._doubt[done], minlength=size)
         wrong = np.bincount(self._detector[self._state == _WRONG], minlength=size)
@@ -95,7 +98,7 @@ def make_forecast(review: Review, queue: pd.DataFrame) -> Forecast:
     """Make the forecast of a review, which knows what is decided already."""
     expected = getattr(review.audit, "expected_errors", None)  # an audit that was read from elsewhere may have none
     labels = None if expected is None else (expected.estimate, expected.low, expected.high)
-    forecast = Forecast(queue, review.table.label, labels)
+    forecast = Forecast(queue, review.table.label, labels, trials=review.planted)
     known = review.verdicts()
     forecast.note(known, known.values())
     # An audit that has learnt from the log has left out of its estimate what was corrected before.

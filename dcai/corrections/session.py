@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
+from itertools import islice
 
 import pandas as pd
 
@@ -12,17 +13,20 @@ from dcai.base.errors import InputError, StaleError
 from dcai.base.fingerprints import canonical, plain
 from dcai.base.records import Card, Correction, Definition, Group, Progress, QueueItem, Scalar, Terms
 from dcai.base.settings import mark_sensitive, write_definition
-from dcai.corrections.cards import make_card, make_item
 from dcai.corrections.certificate import Certificate, certify
-from dcai.corrections.clusters import order_merge
-from dcai.corrections.desk import Desk, logger
-from dcai.corrections.groups import Groups, make_groups, title_group
-from dcai.corrections.people import tell_agreement
-from dcai.corrections.terms import change_definition, mask_card, mask_item, settings_of
-from dcai.corrections.trials import disguise, hide_open
+from dcai.corrections.decisions.people import tell_agreement, tell_reviewers
+from dcai.corrections.decisions.settings import settings_of
+from dcai.corrections.exhibits.cards import make_card, make_item, make_said
+from dcai.corrections.exhibits.clusters import MergeOrder, order_merge
+from dcai.corrections.exhibits.groups import Groups, make_groups, title_group
+from dcai.corrections.exhibits.names import show_name
+from dcai.corrections.exhibits.trials import disguise, hide_open
+from dcai.corrections.reviews.desk import logger
+from dcai.corrections.reviews.steps import Steps
+from dcai.corrections.reviews.terms import change_definition, mask_card, mask_item, mask_terms
 
 
-class Review(Desk):
+class Review(Steps):
     """A review of an audit's findings: each decision is a line of the correction log before it is shown as saved.
 
     Parameters
@@ -64,17 +68,17 @@ class Review(Desk):
 
         In a blind review those that are not decided yet come without what would lead the reviewer.
         """
-        return hide_open(self._queue, self._verdicts) if self.blind else self._queue.copy()
+        return hide_open(self._queue, self._states.verdicts) if self.blind else self._queue.copy()
 
     @property
     def progress(self) -> Progress:
         """How far the review is."""
         with self._lock:
-            total, decided = len(self._queue), len(self._verdicts)
+            total, decided = len(self._queue), len(self._states.verdicts)
             return Progress(
                 total=total, decided=decided, left=total - decided, corrections=self._ledger.count_standing(),
                 can_undo=self._last_decision() is not None, can_redo=self._last_undo() is not None,
-                saved_to=str(self.log.path),
+                saved_to=str(self.log.path), by=self.by, disputed=len(self._states.disputes),
             )  # fmt: skip
 
     def page(self, start: int, count: int) -> list[QueueItem]:
@@ -85,7 +89,8 @@ class Review(Desk):
         """Return the lines of the queue at some positions."""
         part = self._queue.iloc[list(places)]
         items = [
-            make_item(item, self.decided(str(item.finding)), blind=self.blind) for item in part.itertuples(index=False)
+            make_item(item, self._states.state(str(item.finding)), blind=self.blind)
+            for item in part.itertuples(index=False)
         ]
         return [mask_item(item, self.masked) for item in items]
 
@@ -94,6 +99,9 @@ class Review(Desk):
         found, line = self._find(finding), self.decision_about(finding)
         group = None if self.blind else self.group(finding)
         card = make_card(self._form, found, line, group, blind=self.blind)
+        said = [make_said(c) for c in self._states.disputes.get(finding, ())]
+        remark = self._states.passed.get(finding, "") if line is None else ""
+        card = replace(card, decided=self._states.state(finding), said=said, remark=remark)
         return self.mask(disguise(card, self._trials.get(finding) if line is None else None, self.classes))
 
     # ------------------------------------------------------------ terms
@@ -105,30 +113,33 @@ class Review(Desk):
 
     def mask(self, card: Card) -> Card:
         """Hide the values of sensitive columns on a card; whatever puts more on a card passes it through here again."""
-        if not self.masked:
-            return card
-        found = card.finding
-        values = [self.table.cell(found.row, column) for column in self.masked]
-        values += [found.given, found.suggested] if found.column in self.masked else []
-        return mask_card(card, self.masked, self.table.label, [str(v) for v in values if v is not None])
+        reading = self._form.reading
+        return mask_card(card, self.masked, self.table, None if reading is None else reading.tokens)
 
     @property
     def terms(self) -> Terms:
         """What this review works under: the definitions of the classes, masked columns, and what should be known first."""
         label = self.table.label
-        remarks = self.cautions
-        unclear = self.log.unclear()
-        remarks += list(unclear["says"]) if len(unclear) else []
-        return Terms(
-            list(self.settings.definitions(label)),
+        # A blind reviewer learns nothing of what others have decided.
+        unclear = [] if self.blind else list(self.log.unclear()["says"])
+        terms = Terms(
+            [replace(d, name=show_name(d.name)) for d in self.settings.definitions(label)],
             self.settings.version(label),
             sorted(self.masked),
             self.blind,
-            remarks,
-            [] if label in self.masked else self.classes,
-            # A blind reviewer learns nothing of what others have decided.
+            [*self.cautions, *unclear],
+            [show_name(name) for name in self.classes],
             "" if self.blind else tell_agreement(self.log.agreement()),
         )
+        return mask_terms(terms, self.cautions) if label in self.masked else terms
+
+    @property
+    def people(self) -> list[str]:
+        """What trials say of the reviewers, and how far these agree, as sentences; a blind reviewer is told of no other."""
+        known = self.log.reviewers()
+        said = tell_reviewers(known[known["by"] == self.by] if self.blind else known)
+        agreement = "" if self.blind else tell_agreement(self.log.agreement())
+        return [*said, *([agreement] if agreement else [])]
 
     def define(
         self,
@@ -183,6 +194,11 @@ class Review(Desk):
     # ------------------------------------------------------------ groups
 
     @cached_property
+    def _titles(self) -> dict[str, str]:
+        """The titles of the groups that were looked at; they never change."""
+        return {}
+
+    @cached_property
     def _groups(self) -> Groups:
         trials = self._queue["finding"].isin(list(self._trials))
         groups = make_groups(self._queue[~trials], self.audit.hash, self._form)
@@ -192,7 +208,10 @@ class Review(Desk):
         return replace(groups, members=groups.members | alone, group_of=planted.group_of | groups.group_of)
 
     def group(self, finding: str) -> Group | None:
-        """Return the group of a finding: same detector, column, given and suggested value; None where nothing is suggested."""
+        """Return the group of a finding: same detector, column, given and suggested value; None where nothing is suggested.
+
+        Spellings that would become one value are one group.
+        """
         found = self._find(finding)
         trial = self._trials.get(finding)
         name = self._groups.group_of.get(finding if trial is None else trial.original or finding)
@@ -200,24 +219,40 @@ class Review(Desk):
             return None
         with self._lock:
             members, proof = self._groups.named(name), self.certificate(name)
-        decided = sum(member in self._verdicts for member in members)
-        return Group(name, title_group(self._form, found), len(members), decided, proof.valid, proof.statement)
+            if name not in self._titles:
+                givens = [plain(self._lists["given"][self._positions[member]]) for member in members]
+                self._titles[name] = title_group(self._form, found, givens)
+            decided = sum(member in self._states.verdicts for member in members)
+            return Group(name, self._titles[name], len(members), decided, proof.valid, proof.statement)
 
     def draw(self, group: Group | str, count: int = 1) -> list[str]:
         """Return the next members of a group to review, drawn at random; only reviews in this order count for the certificate."""
-        return [m for m in self._members(group) if self.decided(m) is None][:count]
+        return list(islice((m for m in self._members(group) if self.is_open(m)), max(count, 0)))
 
     def certificate(self, group: Group | str) -> Certificate:
         """Return what the randomly drawn and reviewed members prove about the rest of the group."""
         with self._lock:
             members = self._members(group)
-            found = [self._judge_suggestion(name) for name in members]
-            reviewed = found.index(None) if None in found else len(found)
-            known = [taken for taken in found[reviewed:] if taken is not None]
+            drawn = self._judge_drawn(members)
+            first = set(members[: len(drawn)])
+            decided = [member for member in members if member in self._states.verdicts]
+            others = [self._judge_suggestion(finding) for finding in decided if finding not in first]
+            known = [taken for taken in others if taken is not None]
+            disputed = sum(member in self._states.disputes for member in members)
             return certify(
-                len(members), reviewed, sum(map(bool, found[:reviewed])), known_right=sum(known),
-                known_wrong=len(known) - sum(known), left=sum(name not in self._verdicts for name in members),
+                len(members), len(drawn), sum(drawn), known_right=sum(known), known_wrong=len(known) - sum(known),
+                left=len(members) - len(decided) - disputed,
             )  # fmt: skip
+
+    def _judge_drawn(self, members: Sequence[str]) -> list[bool]:
+        """Judge the members of a group in the order in which they are drawn, up to the first that nobody looked at."""
+        judged = []
+        for finding in members:
+            taken = self._judge_suggestion(finding)
+            if taken is None:
+                break
+            judged.append(taken)
+        return judged
 
     def _judge_suggestion(self, finding: str) -> bool | None:
         """Whether a reviewer took what a finding suggests; None where nobody looked at it."""
@@ -230,7 +265,7 @@ class Review(Desk):
     def _took_suggestion(self, finding: str, line: Correction) -> bool:
         if line.verdict not in ("relabel", "edit") or isinstance(line.value, list):
             return False
-        return canonical(line.value) == canonical(plain(self._find(finding)["suggested"]))
+        return canonical(line.value) == canonical(plain(self._lists["suggested"][self._find_place(finding)]))
 
     def accept(self, group: Group | str) -> list[Correction]:
         """Take the suggestion for all members of a group that are still open; refused without a valid certificate.
@@ -248,7 +283,7 @@ class Review(Desk):
                 n: "relabel" if self._column_of(n) == self.table.label else "edit" for n in self._members(group)
             }
             orders = [
-                (n, verdict, plain(self._find(n)["suggested"]), None)
+                (n, verdict, plain(self._lists["suggested"][self._find_place(n)]), None)
                 for n, verdict in verdicts.items()
                 if self.decided(n) is None and n not in self._trials
             ]
@@ -268,7 +303,7 @@ class Review(Desk):
         """
         with self._lock:
             found = order_merge(self.table, self.classes, column, spellings, keep)
-            orders = [order for order in found if not self._has_decided(order[0], column)]
+            orders = self._leave_out(found, column)
             left_out = len(found) - len(orders)
             if not orders:
                 raise InputError(
@@ -278,20 +313,37 @@ class Review(Desk):
             about = {
                 row: name
                 for row, *_ in orders
-                for name in self._find_row(row, self._ledger)
+                for name in self._states.find_row(row, trying=False)
                 if self._column_of(name) == column
             }
             named = [(about.get(row, row), verdict, keep, column) for row, verdict, keep, column in orders]
             why = {"left_out": left_out} if left_out else {}
-            lines = self._decide_all(named, note, merged=[plain(s) for s in spellings], **why)
+            # People have looked at the values, not at the rows; no certificate speaks for these.
+            lines = self._decide_all(named, note, merged=[plain(s) for s in spellings], looked_at="values", **why)
         if left_out:
             logger.warning(
                 "%d rows were merged; %d were left out, as you have decided about them.", len(lines), left_out
             )
         return lines
 
+    def tell_merge(self, column: str, spellings: Sequence[Scalar], keep: Scalar) -> str:
+        """Say what a merge of some spellings would do, and how much of it a person has looked at."""
+        with self._lock:
+            found = order_merge(self.table, self.classes, column, spellings, keep)
+            left = len(found) - len(self._leave_out(found, column))
+        rest = f"; {left:,} of them stay as you have decided about them" if left else ""
+        return (
+            f"{len(found):,} rows hold another spelling{rest}. A merge is your own decision about these values: the rows "
+            "are not looked at one by one, and no certificate speaks for them."
+        )
+
+    def _leave_out(self, orders: list[MergeOrder], column: str) -> list[MergeOrder]:
+        """Return the orders of a merge without those about rows that this reviewer has decided."""
+        return [order for order in orders if not self._has_decided(order[0], column)]
+
     def _has_decided(self, row: int, column: str) -> bool:
         """Whether this reviewer's own word stands about a cell or its whole row."""
         return any(
-            c.by == self.by and c.verdict != "unsure" and c.column in (column, None) for c in self._ledger.standing(row)
+            c.by == self.by and c.verdict != "unsure" and c.column in (column, None) and not self._ledger.misfit(c)
+            for c in self._ledger.standing(row)
         )

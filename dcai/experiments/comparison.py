@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dcai.base.errors import InputError
-from dcai.experiments.applying import Stale
-from dcai.experiments.cards import describe_origin
-from dcai.experiments.confirmations import warn_of_loops
-from dcai.experiments.estimates import make_estimates, make_model_gains, make_versions, plan_approaches
-from dcai.experiments.materials import prepare_materials
-from dcai.experiments.measures import TEST_DRAWS, Bench, Progress, follow, measure, plan_pairs
-from dcai.experiments.models import check_models, check_scoring
-from dcai.experiments.outcomes import Comparison
-from dcai.experiments.search import check_search, choose_each, propose_models
+from dcai.experiments.results.cards import describe_origin
+from dcai.experiments.results.outcomes import Comparison
+from dcai.experiments.samples.applying import Stale
+from dcai.experiments.samples.materials import prepare_materials
+from dcai.experiments.scores.confirmations import warn_of_loops
+from dcai.experiments.scores.estimates import make_estimates, make_model_gains, make_versions, plan_approaches
+from dcai.experiments.scores.measures import TEST_DRAWS, Bench, Progress, follow, measure, plan_pairs
+from dcai.experiments.scores.models import check_models, check_scoring, list_names, name_parallel
+from dcai.experiments.scores.search import check_search, choose_each, propose_models
+from dcai.findings.wording import name_some
 
 if TYPE_CHECKING:
     from dcai.corrections.log import CorrectionLog
@@ -49,7 +50,7 @@ def compare(  # noqa: PLR0913 (every choice of the experiment can be named)
     Corrections are applied to training rows only. Every model is trained on all training rows as given and corrected,
     and on `repeats` bootstrap resamples of them (drawn within each class, the same rows for raw and corrected data, the
     same seeds), and each of those is scored on 100 bootstrap draws of the test rows. Gains are paired differences, with
-    a paired test each, corrected for their number. Intervals: see `dcai.experiments.intervals.estimate_interval` (bootstrap of
+    a paired test each, corrected for their number. Intervals: see `dcai.experiments.scores.intervals.estimate_interval` (bootstrap of
     training and of test rows, Efron & Tibshirani 1993; no narrowing by repeats that share rows, Nadeau & Bengio 2003,
     Bouckaert & Frank 2004).
 
@@ -63,8 +64,9 @@ def compare(  # noqa: PLR0913 (every choice of the experiment can be named)
         The label column; None takes the log's.
     log : CorrectionLog or path, optional
         The corrections. Those of rows that are not trained on are left out and counted.
-    models : dict, list or estimator, optional
-        Scikit-learn classifiers (or regressors for a measured label). The first is the fixed model of ``baseline`` and
+    models : dict, list or estimator, or names, optional
+        Scikit-learn classifiers (or regressors for a measured label), or names of the default ones ("logistic regression" or
+        "ridge regression", "trees", "boosting", "naive Bayes" for texts); default all that suit the columns. The first is the fixed model of ``baseline`` and
         ``data-centric``; the best by cross-validation within (at most 10,000 of) the training rows is that of
         ``model-centric`` and ``both``.
     search : bool or dict, optional
@@ -138,7 +140,7 @@ def compare(  # noqa: PLR0913 (every choice of the experiment can be named)
     )
     notes = list(materials.notes)
     bases = check_models(models, materials)
-    asked = check_search(search, bases, given=models is not None)
+    asked = check_search(search, bases, given=models is not None and not list_names(models))
     tried = propose_models(bases, asked, budget, random_state)
     scorers = check_scoring(scoring, materials, notes)
     with follow(progress, "compare") as tell:
@@ -161,17 +163,27 @@ def _measure_all(bench: Bench, notes: list[str]) -> Comparison:
         f"{metric} has no value on some of these test rows, for example because a class is missing among them."
         for metric in lacking
     ]
+    notes += [
+        f"{metric} has no value on {lost} of {TEST_DRAWS} draws of the test rows, for example because a class is missing there: the "
+        "intervals rest on the others."
+        for metric, lost in measured.count_lost().items()
+        if metric not in lacking
+    ]
+    parallel = name_parallel(bench.models)
+    if parallel:
+        notes.append(f"CPU seconds do not count workers that a model starts (n_jobs): {name_some(parallel)}.")
     notes += [f"{name} warned {times} times: {text}" for (name, text), times in bench.warned.items()]
     return Comparison(
         estimates=make_estimates(bench, measured, plan, choosing),
         scores=measured.table,
         notes=tuple(notes),
         metric=bench.main,
-        test_rows=bench.materials.test_rows,
+        test_rows=bench.materials.scored,
         model_gains=make_model_gains(bench, measured),
         versions=make_versions(bench, measured),
         models={approach: measured.fitted[pair] for approach, pair in plan.items()},
         origin=describe_origin(bench.materials),
+        bench=bench,
     )
 
 

@@ -16,6 +16,7 @@ from dcai.base.fingerprints import canonicals, plain
 from dcai.base.settings import ColumnNote, Dataset, find_settings
 from dcai.base.store import write_atomic
 from dcai.base.table import Table, make_table
+from dcai.findings.cells.dates import is_dated, read_dates
 from dcai.findings.masking import HIDDEN, Veil, make_veil
 from dcai.findings.wording import count
 
@@ -202,7 +203,8 @@ def _find_dataset(frame: Any, table: Table, name: str | None) -> tuple[str, Data
 
 
 def _describe(table: Table, name: str, veil: Veil, dataset: Dataset) -> dict[str, Any]:
-    column, kind = table.frame[name], table.kinds[name]
+    column = table.frame[name]
+    kind = "date" if is_dated(column) else table.kinds[name]
     note = dataset.columns.get(name, ColumnNote())
     texts = (
         pd.Series(canonicals(column), dtype=object) if kind not in ("image", "other") else pd.Series([], dtype=object)
@@ -230,7 +232,7 @@ def _find_range(column: pd.Series[Any], kind: str) -> tuple[Any, Any, Any]:
         values = values[~np.isnan(values)]
         return tuple(map(float, np.quantile(values, [0, 0.5, 1]))) if len(values) else (None, None, None)  # type: ignore[return-value]  # three of them
     if kind == "date":
-        dates = pd.to_datetime(column, errors="coerce", utc=True).dropna().sort_values()
+        dates = read_dates(column).dropna().sort_values()
         picked = [dates.iloc[i] for i in (0, len(dates) // 2, -1)] if len(dates) else [None] * 3
         return tuple(plain(d.tz_convert(None)) if d is not None else None for d in picked)  # type: ignore[return-value]  # likewise
     if kind == "text":

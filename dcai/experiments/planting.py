@@ -18,6 +18,7 @@ Codes = npt.NDArray[np.intp]
 Kind = Literal["uniform", "pairwise", "class-dependent", "near-boundary"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _LEAST = 1e-6  # of a probability, so that every row can be drawn when all are asked for
+MOST_CLASSES = 2000  # a table of who is taken for whom has so many rows and columns
 
 
 def plant(
@@ -49,7 +50,7 @@ def plant(
     Raises
     ------
     InputError
-        Where the parameters cannot be used, or the label has fewer than two classes.
+        Where the parameters cannot be used, or the label has fewer than two classes, more than 2,000, or measured numbers.
 
     References
     ----------
@@ -71,15 +72,34 @@ def plant(
     texts = pd.Series(canonicals(column))
     classes = pd.Categorical(texts)
     codes = np.asarray(classes.codes, dtype=np.intp)
-    if codes.max() < 1:
-        raise InputError(f"The label {label!r} has fewer than two classes: no label can be made wrong. Name another.")
+    _check_classes(table, len(classes.categories))
     random = np.random.default_rng(random_state)
-    chance = _spread_chances(table, classes, kind, random, random_state)
-    rows = _choose_rows(codes, chance, round(float(rate) * int((codes >= 0).sum())), random)
+    chance, own = _spread_chances(table, classes, kind, random, random_state)
+    weight = np.where(codes >= 0, chance.sum(axis=1)[own], 0.0)
+    rows = _choose_rows(weight, round(float(rate) * int((codes >= 0).sum())), random)
     names = _name_classes(column, codes)
     noisy = column.copy()
-    noisy.iloc[rows] = [names[_draw(chance[i], random)] for i in rows]
+    noisy.iloc[rows] = [names[_draw(chance[own[i]], random)] for i in rows]
     return table.frame.assign(**{label: noisy}), column.copy()
+
+
+def _check_classes(table: Table, size: int) -> None:
+    """Refuse a label of which no class can be taken for another."""
+    from dcai.findings.labels.tasks import read_task
+
+    if size < 2:  # noqa: PLR2004 (a label is wrong by being another)
+        raise InputError(
+            f"The label {table.label!r} has fewer than two classes: no label can be made wrong. Name another."
+        )
+    if read_task(table, None).task == "regression":
+        raise InputError(
+            f"The label {table.label!r} holds measured numbers, and noise is planted in classes. Cut the numbers into classes first "
+            "(pandas.cut), or turn them into text where each is a class."
+        )
+    if size > MOST_CLASSES:
+        raise InputError(
+            f"The label {table.label!r} has {size:,} classes. Expected at most {MOST_CLASSES:,}: name the column that is learnt."
+        )
 
 
 def _name_classes(column: pd.Series[Any], codes: Codes) -> list[Any]:
@@ -89,8 +109,11 @@ def _name_classes(column: pd.Series[Any], codes: Codes) -> list[Any]:
 
 def _spread_chances(
     table: Table, classes: pd.Categorical, kind: Kind, random: np.random.Generator, random_state: int
-) -> Floats:
-    """Return how readily each row takes each class, shape (n, K); its own class has 0."""
+) -> tuple[Floats, Codes]:
+    """Return how readily each class is taken, and the place of each row in that table; its own class has 0.
+
+    The table has a row for each class, or, near a boundary, for each row.
+    """
     codes, size = classes.codes, len(classes.categories)
     makers: dict[Kind, Callable[[], Floats]] = {
         "uniform": lambda: np.ones((size, size)),
@@ -98,12 +121,11 @@ def _spread_chances(
         "class-dependent": lambda: random.dirichlet(np.full(size, 0.5), size) * random.random((size, 1)),
     }
     if kind not in makers:
-        return _ask_boundary(
-            _ask_model(table, list(classes.categories), random_state), np.asarray(codes, dtype=np.intp)
-        )
-    chance = makers[kind]()[codes]
-    chance[np.arange(len(codes)), codes] = 0.0
-    return np.asarray(chance)
+        said = _ask_model(table, list(classes.categories), random_state)
+        return _ask_boundary(said, np.asarray(codes, dtype=np.intp)), np.arange(len(codes))
+    chance = makers[kind]()
+    np.fill_diagonal(chance, 0.0)
+    return chance, np.asarray(codes, dtype=np.intp)
 
 
 def _ask_boundary(probabilities: Floats, codes: Codes) -> Floats:
@@ -139,8 +161,7 @@ def _ask_model(table: Table, classes: list[str], random_state: int) -> Floats:
     return np.array(named.reindex(columns=classes, fill_value=0.0), dtype=np.float64)
 
 
-def _choose_rows(codes: Codes, chance: Floats, number: int, random: np.random.Generator) -> Codes:
-    weight = np.where(codes >= 0, chance.sum(axis=1), 0.0)
+def _choose_rows(weight: Floats, number: int, random: np.random.Generator) -> Codes:
     possible = np.flatnonzero(weight > 0)
     share = weight[possible] / weight[possible].sum()
     return np.asarray(random.choice(possible, min(number, len(possible)), replace=False, p=share), dtype=np.intp)

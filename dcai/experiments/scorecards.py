@@ -2,175 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from dcai.base.display import Html, escape, show_share, to_block, to_page, to_table
+from dcai.base.display import show_share
 from dcai.base.errors import InputError
 from dcai.base.settings import find_settings
-from dcai.base.store import write_atomic
-from dcai.base.table import Table, make_table
+from dcai.base.table import Table, make_table, name_columns, read_frame
 from dcai.experiments.comparison import read_log
 from dcai.experiments.dictionaries import find_veil
-from dcai.findings.summary import records_of
+from dcai.experiments.results.grades import ATTENTION, GOOD, UNKNOWN, Part, Scorecard
+from dcai.findings.summary import describe_errors, records_of
 from dcai.findings.wording import count, name_some
 
 if TYPE_CHECKING:
     from dcai.corrections.log import CorrectionLog
     from dcai.findings.masking import Veil
 
-GOOD, ATTENTION, UNKNOWN = "good", "attention", "unknown"
 DEFINED = ("conflicts", "label_names", "variants", "patterns")
 WANTED_CLASS = 50  # rows that a class should have
 CONFLICTING = 0.01  # of the rows; below, contradictions are single cases for the review
 WRONG = 0.01  # of the labels, at the low end of the estimate
-_LIMIT = 2000
-
-
-@dataclass(frozen=True)
-class Part:
-    """One question of the scorecard.
-
-    Attributes
-    ----------
-    name, question : str
-        What it is called, and what it asks.
-    status : str
-        "good", "attention" or "unknown" (not looked at, and why).
-    facts : tuple of str
-        What was found, in sentences.
-    next_steps : tuple of str
-        What to do, the most useful first.
-    figures : mapping
-        The numbers, for a gate.
-    """
-
-    name: str
-    question: str
-    status: str
-    facts: tuple[str, ...]
-    next_steps: tuple[str, ...] = ()
-    figures: Mapping[str, float | int | bool | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Scorecard:
-    """Whether data are good, in four questions.
-
-    Attributes
-    ----------
-    parts : tuple of Part
-        `definitions`, `coverage`, `feedback` and `size`.
-    rows : int
-        The number of rows.
-    label : str or None
-        The label column.
-
-    See Also
-    --------
-    scorecard : makes it.
-    """
-
-    parts: tuple[Part, ...]
-    rows: int
-    label: str | None
-    name: str
-
-    def __getitem__(self, name: str) -> Part:
-        """Return one part."""
-        for part in self.parts:
-            if part.name == name:
-                return part
-        raise InputError.unknown_name("part of the scorecard", name, [p.name for p in self.parts])
-
-    @property
-    def good(self) -> bool:
-        """Whether every part was looked at and is good: what a gate asks. What is unknown is not good."""
-        return all(part.status == GOOD for part in self.parts)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each part: `part`, `status`, `facts`, `next_steps`."""
-        rows = [
-            {"part": p.name, "status": p.status, "facts": " ".join(p.facts), "next_steps": " ".join(p.next_steps)}
-            for p in self.parts
-        ]
-        return pd.DataFrame(rows)
-
-    def as_record(self) -> dict[str, Any]:
-        """Return the scorecard as plain JSON values."""
-        return {
-            "good": self.good, "rows": self.rows, "label": self.label, "table": self.name,
-            "parts": {
-                p.name: {"status": p.status, "question": p.question, "facts": list(p.facts),
-                         "next_steps": list(p.next_steps), "figures": dict(p.figures)}
-                for p in self.parts
-            },
-        }  # fmt: skip
-
-    def to_json(self) -> str:
-        """Write `as_record` as JSON, for a gate."""
-        return json.dumps(self.as_record(), ensure_ascii=False, allow_nan=False, indent=2)
-
-    def to_metrics(self) -> dict[str, float | int | bool]:
-        """Return the numbers for `dcai.record(**scorecard.to_metrics())`."""
-        found: dict[str, float | int | bool] = {"good": self.good}
-        for part in self.parts:
-            found[f"{part.name}_good"] = part.status == GOOD
-            found |= {name: value for name, value in part.figures.items() if value is not None}
-        return found
-
-    def to_text(self) -> str:
-        """Write the scorecard for a terminal."""
-        from dcai.base.display import show_text
-
-        lines = [self._headline()]
-        for part in self.parts:
-            lines.append(f"  {part.name} ({part.question}): {part.status}")
-            lines += [f"    {show_text(fact, _LIMIT)}".replace("\n", "\\n") for fact in part.facts]
-            lines += [f"    next: {show_text(step, _LIMIT)}".replace("\n", "\\n") for step in part.next_steps]
-        return "\n".join(lines)
-
-    def to_html(self, path: str | Path | None = None) -> str | Path:
-        """Write a page that needs no network; without a path, return its HTML."""
-        page = to_page("dcai scorecard", self._repr_html_())
-        return page if path is None else write_atomic(path, page)
-
-    def __repr__(self) -> str:
-        """Say in one line how the data are."""
-        return f"Scorecard({self._headline()})"
-
-    def _headline(self) -> str:
-        counts = [(s, sum(p.status == s for p in self.parts)) for s in (GOOD, ATTENTION, UNKNOWN)]
-        said = ", ".join(f"{n} {status}" for status, n in counts if n)
-        return f"{self.name}: {count(self.rows, 'row')}; of {len(self.parts)} parts {said}"
-
-    def _repr_html_(self) -> str:
-        rows = [
-            {
-                "part": Html(f'<b>{escape(p.name)}</b><br><span class="muted">{escape(p.question)}</span>'),
-                "status": Html(f'<span class="{_STYLES[p.status]}">{_MARKS[p.status]}&nbsp;{p.status}</span>'),
-                "what was found": _list(p.facts),
-                "what to do next": _list(p.next_steps),
-            }
-            for p in self.parts
-        ]  # fmt: skip
-        columns = list(rows[0])
-        table = to_table(rows, columns, limit=_LIMIT, wide=columns[2:])
-        return to_block(f"<h3>{escape(self._headline(), 300)}</h3>", table)
-
-
-_STYLES = {GOOD: "", ATTENTION: "warn", UNKNOWN: "muted"}
-_MARKS = {GOOD: "✓", ATTENTION: "!", UNKNOWN: "?"}
-
-
-def _list(sentences: Sequence[str]) -> Html:
-    return Html("<br>".join(escape(s, _LIMIT) for s in sentences))
 
 
 def scorecard(
@@ -222,6 +77,7 @@ def scorecard(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> rows = pd.DataFrame({"x": np.arange(100.0), "y": ["a", "b"] * 50})
     >>> scorecard(rows, "y", size=False)["feedback"].status
     'unknown'
@@ -257,7 +113,8 @@ def _check_definitions(table: Table, raw: Table, log: CorrectionLog | None, veil
     from dcai.findings.report import audit
 
     wanted = DEFINED if table.label is not None else tuple(d for d in DEFINED if d not in ("conflicts", "label_names"))
-    found = audit(table.frame, table.label, key=table.key or None, detectors=wanted, random_state=seed, progress=False)
+    asked = wanted if table.label is None else (*wanted, "labels")
+    found = audit(table.frame, table.label, key=table.key or None, detectors=asked, random_state=seed, progress=False)
     counts = {name: int((found.findings["detector"] == name).sum()) for name in wanted}
     skipped = found.checks[found.checks["status"] != "ran"]
     facts = [f"{_SAID[name]}: {n:,}." for name, n in counts.items() if name not in set(skipped["detector"])]
@@ -268,6 +125,16 @@ def _check_definitions(table: Table, raw: Table, log: CorrectionLog | None, veil
     if bad:
         worst = max((n for n in wanted if counts[n]), key=lambda n: counts[n])
         steps.append(f"Review what {worst!r} found: dcai.review(dcai.audit(frame, {table.label!r}).by({worst!r})).")
+    figures: dict[str, float | int | bool | None] = dict(counts)
+    expected = found.expected_errors
+    if expected is not None:
+        facts.append(f"{describe_errors(found)}.")
+        figures["wrong_labels_low"] = float(expected.low)
+        if expected.low > WRONG * len(table):
+            bad = True
+            steps.append(
+                f"Review the labels that a model doubts: dcai.review(dcai.audit(frame, {table.label!r}).by('labels'))."
+            )
     undefined = _list_undefined(table)
     if undefined:
         facts.append(
@@ -279,7 +146,7 @@ def _check_definitions(table: Table, raw: Table, log: CorrectionLog | None, veil
         bad |= disputed > 0
         facts.append(f"Corrections on which reviewers differ: {disputed:,}.")
     return Part(
-        "definitions", _QUESTIONS["definitions"], ATTENTION if bad else GOOD, tuple(facts), tuple(steps), dict(counts)
+        "definitions", _QUESTIONS["definitions"], ATTENTION if bad else GOOD, tuple(facts), tuple(steps), figures
     )
 
 
@@ -300,7 +167,7 @@ def _list_undefined(table: Table) -> list[str]:
 
 
 def _check_coverage(table: Table, model: Any, by: Any, veil: Veil, seed: int) -> Part:
-    from dcai.experiments.partitions import slices
+    from dcai.experiments.failures.partitions import slices
     from dcai.findings.labels.tasks import read_task
 
     if table.label is None:
@@ -353,7 +220,11 @@ def _check_feedback(table: Table, production: Any, seed: int) -> Part:
         return _skip(
             "feedback", "no batch from production was given", "Pass production=, the last batch that the model saw."
         )
-    found = drift(table.frame, production, label=table.label, key=list(table.key) or None, random_state=seed)
+    batch = name_columns(read_frame(production), "scorecard")
+    frame, groups = table.frame, table.groups
+    if groups is not None and groups not in batch.columns:
+        frame, groups = frame.drop(columns=groups), None
+    found = drift(frame, batch, label=table.label, key=list(table.key) or None, groups=groups, random_state=seed)
     counted = found.findings[found.findings["doubt"] >= 0.5]  # noqa: PLR2004 (from here on a finding counts)
     facts = [f"{count(len(counted), 'change')} from these data to the {found.current_rows:,} rows from production."]
     facts += [str(reason) for reason in counted["reason"].head(5)]
@@ -375,20 +246,28 @@ def _check_feedback(table: Table, production: Any, seed: int) -> Part:
 
 
 def _check_size(table: Table, log: CorrectionLog | None, model: Any, seed: int) -> Part:
-    from dcai.experiments.learning import curve
+    from dcai.experiments.prospects.learning import curve
 
     if table.label is None:
         return _skip("size", "no label was named", "Pass label=.")
     try:
-        found = curve(table.frame, table.label, log, model=model, key=table.key or None, groups=table.groups,
-                      stale="skip", repeats=3, random_state=seed, progress=False)  # fmt: skip
+        found = curve(table.frame, table.label, log, noise=0, model=model, key=table.key or None, groups=table.groups,
+                      stale="skip", repeats=5, random_state=seed, progress=False)  # fmt: skip
     except InputError as error:
         return _skip("size", str(error).rstrip("."))
     right = found.right_size
-    enough = right.rows < right.total
-    more = () if enough else ("Collect more rows like these: the score still grows with their number.",)
+    if right is None:
+        return _skip(
+            "size", f"{found.metric} has no value on some of these rows", "Measure dcai.curve with another scoring=."
+        )
     figures = {"right_size": right.rows, "training_rows": right.total, "last_gain": _finite(right.difference)}
-    return Part("size", _QUESTIONS["size"], GOOD if enough else ATTENTION, (str(right),), more, figures)
+    if right.is_sure:
+        return Part("size", _QUESTIONS["size"], GOOD, (str(right),), (), figures)
+    if right.low > 0:
+        more = "Collect more rows like these: the score still grows with their number."
+        return Part("size", _QUESTIONS["size"], ATTENTION, (str(right),), (more,), figures)
+    again = "The intervals are too wide to tell. Measure again with more test rows, or more repeats= and a margin= that matters: dcai.curve."
+    return Part("size", _QUESTIONS["size"], UNKNOWN, (str(right),), (again,), figures)
 
 
 def _finite(value: float) -> float | None:

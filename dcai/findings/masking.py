@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
 FREE_WORDS = 8  # words a cell, on average: of such texts only what identifies people is masked
 _SAMPLE = 200
-_SHORTEST = 3  # characters; shorter values stand in sentences for many other things
+_SHORTEST = 2  # characters; shorter values stand in sentences for many other things
+_CUT = 8  # characters of a text that no sentence cuts off
+_DAY = 10  # characters of a date
+_FORMATS = ("g", ".3g", ".4g", ".6g", ",", ",g", ".0f", ".1f", ".2f", ",.0f", ",.1f", ",.2f", "e")
 _MOST_PEERS = 20
 HIDDEN = "(hidden)"
+OPEN = "personal_data"  # its own sentences show masked values only
 
 
 @dataclass(frozen=True)
@@ -49,19 +53,14 @@ class Veil:
     def say(self, found: Any) -> str:
         """Return the reason of a finding without the values that are masked."""
         text = str(found.reason)
-        if not self.whole:
+        if not self.whole or found.detector == OPEN:
             return text
-        hidden = {str(v) for v in (found.given, found.suggested) if v is not None and found.column in self.whole}
+        names = [name for name, whole in self.whole.items() if whole]
         stored = hasattr(self.table, "stored")  # there each further row is read from a file
         rows = [r for r in [found.row, *([] if stored else found.peers[:_MOST_PEERS])] if r >= 0]
-        cells = (self.table.cell(int(r), name) for r in rows for name, whole in self.whole.items() if whole)
-        hidden |= {str(cell) for cell in cells if cell is not None}
-        secret = {str(self.table.cell(int(r), name)) for r in rows for name in self.marked}
-        secret |= {str(v) for v in (found.given, found.suggested) if found.column in self.marked}
-        for value in sorted(hidden, key=lambda v: (-len(v), v)):
-            if len(value) >= _SHORTEST:
-                shown = HIDDEN if value in secret else mask(value)
-                text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", lambda _, shown=shown: shown, text)  # type: ignore[misc]  # mypy knows no default in a lambda
+        values = [self.table.cell(int(r), name) for r in rows for name in names]
+        if found.column in names or tells(text, names, values):
+            return say_hidden([found.column] if found.column in names else names)
         return mask_parts(text)
 
     def describe(self) -> str:
@@ -77,6 +76,51 @@ def make_veil(audit: Audit) -> Veil:
     marked = frozenset(audit.marked or ())
     whole = {name: name in marked or not _is_free_text(audit.table, name) for name in audit.masked or ()}
     return Veil(audit.table, whole, marked)
+
+
+def tells(text: str, names: Iterable[str], values: Iterable[object]) -> bool:
+    """Whether a sentence names one of some columns, or holds one of their values in any form: short, rounded, escaped.
+
+    Examples
+    --------
+    >>> tells("98,765 is extreme.", ["pay"], [98765.0]), tells("It is rare.", ["pay"], [98765.0])
+    (True, False)
+    """
+    low = text.casefold()
+    if any(repr(name).casefold() in low for name in names):
+        return True
+    known = [value for value in values if value is not None]
+    forms = {form.casefold() for value in known for form in _list_forms(value)}
+    begins = {
+        str(value)[:_CUT].casefold() for value in known if len(str(value)) > _CUT
+    }  # a sentence may cut a longer text
+    return any(form in low for form in begins) or any(
+        re.search(rf"(?<!\w){re.escape(form)}(?!\w)", low) for form in forms if len(form) >= _SHORTEST
+    )
+
+
+def _list_forms(value: object) -> list[str]:
+    """List how a sentence may write a value."""
+    text = str(value)
+    forms = [text, repr(value), text.encode("unicode_escape").decode("ascii"), text.strip()]
+    try:
+        number = float(text)
+    except ValueError:
+        return [*forms, text[:_DAY]] if text[:4].isdigit() else forms
+    if abs(number) == float("inf") or number != number:  # noqa: PLR0124 (NaN is the only number that differs from itself)
+        return forms
+    return [*forms, *(format(number, how) for how in _FORMATS), str(int(number))]
+
+
+def say_hidden(names: Iterable[str]) -> str:
+    """Say that a sentence is not shown, as it would tell values of some columns.
+
+    Examples
+    --------
+    >>> say_hidden(["pay"])
+    "What was found here tells values of 'pay', which are masked."
+    """
+    return f"What was found here tells values of {name_some(list(names))}, which are masked."
 
 
 def mask_parts(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,6 +121,14 @@ def pick_whole(audit: Audit) -> pd.DataFrame:
 def records_of(frame: pd.DataFrame) -> list[Any]:
     """Return the rows as named tuples; their fields are known by their makers, not by their types."""
     return list(frame.itertuples())
+
+
+def plain_record(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a row as JSON holds it: numbers of Python, and nothing in place of those that are not finite."""
+    return {
+        str(k): None if isinstance(v, float) and not math.isfinite(v) else v.item() if hasattr(v, "item") else v
+        for k, v in row.items()
+    }
 
 
 def _show_gaps(audit: Audit) -> str:

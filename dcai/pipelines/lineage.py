@@ -10,11 +10,12 @@ from typing import Any
 from dcai.base.errors import InputError, MissingError
 from dcai.base.records import Correction, FileHash
 from dcai.base.settings import find_settings
-from dcai.pipelines import edits, ledger
-from dcai.pipelines.edits import Applied, LogStates
-from dcai.pipelines.lineage_graph import Graph, Lineage, Node, ReadLog
+from dcai.pipelines.archive import contents, ledger
 from dcai.pipelines.names import find_root, relative_to_root
-from dcai.pipelines.provenance import Link, Provenance, name_of
+from dcai.pipelines.origins import edits
+from dcai.pipelines.origins.edits import Applied, LogStates
+from dcai.pipelines.origins.lineage_graph import Graph, Lineage, Node, ReadLog
+from dcai.pipelines.origins.provenance import Link, Provenance, name_of
 
 # A cell whose correction came late: the log, the key of its row, its column (None: the row as a whole).
 Cell = tuple[str | Path, Mapping[str, Any], str | None]
@@ -51,7 +52,7 @@ def trace(path: str | Path, *, root: str | Path | None = None) -> Lineage:
     """
     top, name = _locate(path, root)
     known, notes = _read_runs(top)
-    file = ledger.hash_file(top, name)
+    file = contents.hash_file(top, name)
     maker, more = _find_maker(known, file, top)
     graph = Graph([Node("artifact", name, 0, file=file)])
     graph.places[file.path, file.sha256] = 0
@@ -92,7 +93,7 @@ def _locate(path: str | Path, root: str | Path | None) -> tuple[Path, str]:
 
 def _read_runs(top: Path) -> tuple[Provenance, tuple[str, ...]]:
     found = ledger.history(root=top)
-    return Provenance.of(found.records), found.problems
+    return Provenance.of(found.records, ledger.lists_of(top)), found.problems
 
 
 def _find_maker(known: Provenance, file: FileHash, top: Path) -> tuple[str, tuple[str, ...]]:
@@ -103,10 +104,13 @@ def _find_maker(known: Provenance, file: FileHash, top: Path) -> tuple[str, tupl
     maker = known.maker_of(file)
     if maker is not None:
         return maker, ()
-    writers = [n for n, r in known.runs.items() if any(o.path == file.path and o.sha256 is not None for o in r.outputs)]
+    writers = known.writers_of(file.path)
     if writers:
-        changed = "is gone" if file.sha256 is None else "has changed since: this is not what the run wrote"
-        return writers[-1], (f"{file.path} {changed}. What follows is about what {writers[-1]} wrote.",)
+        if all(not f"{file.path}/".startswith(f"{o.path}/") for n in writers for o in known.runs[n].outputs):
+            said = f"is a folder in which {len(writers)} runs wrote"
+        else:
+            said = "is gone" if file.sha256 is None else "has changed since: this is not what the run wrote"
+        return writers[-1], (f"{file.path} {said}. What follows is about what {writers[-1]} wrote.",)
     if not (top / file.path).exists():
         raise MissingError(f"There is no file {file.path!r} in {top}, and no run has made one. Check the path.")
     raise MissingError(
@@ -190,10 +194,9 @@ def _require_cell(cell: Any) -> Cell:
 def _impact_of_file(path: str | Path, content: str | None, root: str | Path | None) -> Lineage:
     top, name = _locate(path, root)
     known, notes = _read_runs(top)
-    file = ledger.hash_file(top, name)
+    file = contents.hash_file(top, name)
     stale = known.readers_of(name, file.sha256, content)
-    made = any(o.path == name for r in known.runs.values() for o in r.outputs)
-    if file.sha256 is None and not stale and not made:
+    if file.sha256 is None and not stale and not known.writers_of(name):
         raise MissingError(f"There is no file {name!r} in {top}, and no run has read or made one. Check the path.")
     return replace(_walk_forth(Node("file", name, 0, file=file), known, stale), notes=notes)
 

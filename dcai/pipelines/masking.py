@@ -7,7 +7,7 @@ import json
 import re
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,7 @@ class Masker:
 
     pattern: re.Pattern[str] | None = None
     raw: tuple[bytes, ...] = ()
+    forms: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def make(cls, secrets: Iterable[str]) -> Masker:
@@ -91,13 +92,31 @@ class Masker:
         parts = {p for s in secrets if s for p in _parts(s)}
         forms = sorted({f for p in parts for f in _forms(p)}, key=lambda f: (-len(f), f))
         pattern = re.compile("|".join(map(re.escape, forms))) if forms else None
-        return cls(pattern, tuple(sorted((p.encode() for p in parts), key=len, reverse=True)))
+        return cls(pattern, tuple(sorted((p.encode() for p in parts), key=len, reverse=True)), tuple(forms))
 
     @property
     def text(self) -> Callable[[str], str]:
         """Return the function that masks a text."""
         pattern = self.pattern
         return str if pattern is None else lambda text: pattern.sub(MASK, text)
+
+    def split(self, text: str) -> tuple[str, str]:
+        """Mask a text that may go on, and return it without the end that may be the beginning of a secret; and that end.
+
+        Examples
+        --------
+        >>> Masker.make(["hush money"]).split("it is hush mo")
+        ('it is ', 'hush mo')
+        """
+        if self.pattern is None:
+            return text, ""
+        after = max((found.end() for found in self.pattern.finditer(text)), default=0)
+        longest = len(self.forms[0])
+        for start in range(max(after, len(text) - longest + 1), len(text)):
+            end = text[start:]
+            if any(form.startswith(end) for form in self.forms):
+                return self.text(text[:start]), end
+        return self.text(text), ""
 
     def mask(self, value: Any) -> Any:
         """Return plain data with its secrets masked; the data itself where there is nothing to hide."""

@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from dcai.base import git
 from dcai.base.errors import InputError, shorten
 
+# The files of a pipeline in its folder.
+MANIFEST, PIPELINE_NOTEBOOK = "pipeline.yaml", "pipeline.ipynb"
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 # Names that Windows keeps for devices; a repository must be checked out there too.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -13,22 +14,27 @@ from typing import Any
 from dcai.base import git, store
 from dcai.base.errors import GitError, InputError
 from dcai.base.records import FileHash, RunRecord
-from dcai.pipelines import ledger, snapshots, tags
-from dcai.pipelines import parameters as params
-from dcai.pipelines.definition import FOLDER, load_pipeline
-from dcai.pipelines.differences import Change, compare_values
-from dcai.pipelines.manifest import MANIFEST
+from dcai.pipelines.archive import contents, ledger, openlineage, snapshots, tags
+from dcai.pipelines.archive.differences import Change, compare_environments, compare_values
+from dcai.pipelines.definitions.definition import FOLDER, load_pipeline
+from dcai.pipelines.definitions.manifest import MANIFEST
+from dcai.pipelines.definitions.patterns import fill_paths
 from dcai.pipelines.masking import MASK
 from dcai.pipelines.names import find_root, new_run_id
-from dcai.pipelines.patterns import fill_paths
+from dcai.pipelines.notebooks import parameters as params
 from dcai.pipelines.runs import Run, carry_out
+
+# How Python names the file that it did not find.
+_NAMED = re.compile(r"No such file or directory: '([^']+)'")
+_UNDECLARED = "{} is no declared input, so no run has recorded what it held. Name it in 'inputs' of the pipeline."
 
 
 @dataclass(frozen=True)
 class Reproduction:
     """What became of a run that was made once more; true where it succeeded and gave the same metrics.
 
-    `missing` names what could not be had as it was; then nothing was run. `changes` are the metrics that differ (and how the
+    `missing` names what could not be had as it was; then nothing was run, unless it was the run that asked for a file which
+    is no declared input. `changes` are the metrics that differ (and how the
     run ended, where that differs: its status, the class of its error, the cell), `outputs`
     the declared outputs whose bytes differ, `notes` say what else was not the same.
 
@@ -121,8 +127,26 @@ def _make_again(run: str, record: RunRecord, given: Mapping[str, Any], root: Pat
         missing = _bring_files(record, root, work)
         if missing:
             return Reproduction(run, missing=tuple(missing))
-        made = _take_home(_run_again(record, given, work), record, root)
-    return _compare(run, record, made)
+        again = _run_again(record, given, work)
+        then = {one.sha256 for one in record.outputs}
+        same = [one for one in again.record.outputs if one.sha256 in then]
+        snapshots.keep_files(root / ledger.RUNS, work, same)  # a tag of the run brings them back
+        made = _take_home(again, record, root)
+    found = _compare(run, record, made, ledger.run_folder(record.pipeline, record.run, root))
+    lost = _find_lost(record, made.record, folder)
+    return found if lost is None else replace(found, missing=(lost,), notes=(*found.notes, _UNDECLARED.format(lost)))
+
+
+def _find_lost(before: RunRecord, after: RunRecord, folder: Path) -> str | None:
+    """Return the file for want of which a run failed that had not failed before; nobody had declared it as an input."""
+    error = after.error
+    if before.status == after.status or error is None or error.error != "FileNotFoundError":
+        return None
+    named = _NAMED.search(error.message)
+    if named is None:
+        return None
+    path = Path(named[1])
+    return (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
 
 
 @contextmanager
@@ -149,7 +173,7 @@ def _bring_files(record: RunRecord, root: Path, work: Path) -> list[str]:
     """Give the folder the files that the run read; returns those that are nowhere to be had as they were."""
     missing = []
     for one in [*record.code, *record.inputs, *record.corrections]:
-        if one.sha256 is None or ledger.hash_file(work, one.path).sha256 == one.sha256:
+        if one.sha256 is None or contents.hash_file(work, one.path).sha256 == one.sha256:
             continue
         # Through its links, so that nothing outside of the folder is ever written.
         target = (work / one.path).resolve()
@@ -165,7 +189,7 @@ def _bring_file(one: FileHash, root: Path, target: Path, *, is_log: bool) -> boo
     if snapshots.bring_back(root / ledger.RUNS, one, target):
         return True
     here = root / one.path
-    if ledger.hash_file(root, one.path).sha256 == one.sha256:
+    if contents.hash_file(root, one.path).sha256 == one.sha256:
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if here.is_dir() else shutil.copyfile)(here, target)
         return True
@@ -191,7 +215,29 @@ def _run_again(record: RunRecord, given: Mapping[str, Any], work: Path) -> Run:
     hidden = [name for name, value in values.items() if value == MASK]
     if hidden:
         raise InputError(f"The secret {hidden[0]!r} of run {record.run} was not recorded. Give it again.")
-    return carry_out(target, values, root=work, run_id=new_run_id())
+    return carry_out(
+        target, values, root=work, run_id=new_run_id(), kernel=_find_kernel(record), cwd=_make_cwd(record, work)
+    )
+
+
+def _find_kernel(record: RunRecord) -> str | None:
+    """Return the kernel of a run, where there is one of this name; that it is another one, the notes say."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    name = record.environment.get("kernel")
+    return name if name in KernelSpecManager().find_kernel_specs() else None
+
+
+def _make_cwd(record: RunRecord, work: Path) -> Path:
+    """Return the folder that the run worked in; one outside of the repository is not written to once more."""
+    folder = (work / record.environment.get("cwd", ".")).resolve()
+    if not folder.is_relative_to(work.resolve()):
+        raise InputError(
+            f"The run {record.run} worked in {str(folder)!r}, outside of the repository. Made again there, it could write "
+            "over what it made then. Run it by hand: dcai run NAME --cwd FOLDER."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _refuse_outside(outputs: tuple[str, ...], work: Path) -> None:
@@ -208,10 +254,11 @@ def _take_home(made: Run, origin: RunRecord, root: Path) -> Run:
     home = ledger.run_folder(made.record.pipeline, made.record.run, root)
     shutil.move(made.folder, home)
     one = replace(made.record, purpose="reproduction", origin=origin.run)
+    openlineage.tell_anew(home, one)  # so far it has told of the folder in which it was made
     return Run(ledger.write_record(home / ledger.RECORD, one), home)
 
 
-def _compare(run: str, before: RunRecord, made: Run) -> Reproduction:
+def _compare(run: str, before: RunRecord, made: Run, folder: Path) -> Reproduction:
     after = made.record
     # What a gate refused then has run through now: gates judge runs in earnest.
     same = after.status == before.status or (before.status, after.status) == ("gate_failed", "succeeded")
@@ -226,9 +273,8 @@ def _compare(run: str, before: RunRecord, made: Run) -> Reproduction:
         if f.sha256 is not None and not f.path.startswith(own) and hashes.get(f.path) != f.sha256
     ]
     notes = [
-        f"{name} was {before.environment.get(name)}, and is {after.environment.get(name)} here"
-        for name in dict.fromkeys([*before.environment, *after.environment])
-        if before.environment.get(name) != after.environment.get(name)
+        f"{one.name} was {one.before}, and is {one.after} here"
+        for one in compare_environments((before, folder), (after, made.folder))
     ]
     return Reproduction(run, made, changes=tuple(changes), outputs=tuple(outputs), notes=tuple(notes))
 

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dcai.base import display
-from dcai.base.errors import DcaiError
+from dcai.base.errors import InputError
 from dcai.base.records import RunProgress, RunRecord, RunStatus
-from dcai.pipelines import ledger
-from dcai.pipelines.definition import Pipeline, load_pipeline
-from dcai.pipelines.estimates import seconds_left
-from dcai.pipelines.journal import Event, Tally, add_up, now, read_journal
-from dcai.pipelines.ledger import History, history
+from dcai.pipelines.archive import ledger
+from dcai.pipelines.archive.estimates import seconds_left
+from dcai.pipelines.archive.journal import Event, Tally, add_up, now, read_journal
+from dcai.pipelines.archive.ledger import History, history
+from dcai.pipelines.course.operations import Alarm, Operation, plan_smoke, tell_of_lost
+from dcai.pipelines.course.plans import Plan, limits_of, make_plan, require_seconds, require_writable
+from dcai.pipelines.definitions.definition import Pipeline
 from dcai.pipelines.names import find_root, new_run_id, relative_to_root
-from dcai.pipelines.notebook import artifact, record, stop
-from dcai.pipelines.operations import Operation, alert_refusal, plan_smoke
-from dcai.pipelines.plans import limits_of, make_plan, require_seconds, require_writable
-from dcai.pipelines.pool import KernelPool
-from dcai.pipelines.signals import watch_signals
+from dcai.pipelines.processes.pool import KernelPool
+from dcai.pipelines.processes.signals import watch_signals
+from dcai.pipelines.runtime.notebook import artifact, record, stop
 from dcai.pipelines.triggers import due
 
 __all__ = [
@@ -101,6 +100,7 @@ def run(  # noqa: PLR0913 (one argument for each option of `dcai run`)
     cell_timeout: float | None = None,
     timeout: float | None = None,
     start_timeout: float | None = None,
+    output_limit: int | str | None = None,
     resume: str | None = None,
     keep_kernel: float | None = None,
     kernels: KernelPool | None = None,
@@ -128,6 +128,8 @@ def run(  # noqa: PLR0913 (one argument for each option of `dcai run`)
         The run's id (see `new_run_id`); None makes one.
     cell_timeout, timeout, start_timeout : float, optional
         Seconds that one cell, the whole run, and the start of its kernel may take.
+    output_limit : int or str, optional
+        What its cells may put out, in bytes or such as "2 GB"; None is what the manifest says, or 512 MiB.
     resume : str, optional
         The id of a run of this pipeline that did not succeed: its parameters are taken over, and its kernel and
         the results of its cells where the kernel was kept and nothing before the cell where it ended has changed.
@@ -164,8 +166,9 @@ def run(  # noqa: PLR0913 (one argument for each option of `dcai run`)
     """
     done = carry_out(
         pipeline, parameters, root=root, kernel=kernel, cwd=cwd, output=output, run_id=run_id,
-        cell_timeout=cell_timeout, timeout=timeout, start_timeout=start_timeout, resume=resume,
-        keep_kernel=keep_kernel, kernels=kernels, smoke=smoke, if_due=if_due, progress=progress,
+        cell_timeout=cell_timeout, timeout=timeout, start_timeout=start_timeout,
+        output_limit=output_limit, resume=resume, keep_kernel=keep_kernel, kernels=kernels, smoke=smoke,
+        if_due=if_due, progress=progress,
     )  # fmt: skip
     if done.status == "interrupted":
         raise KeyboardInterrupt if done.exit_code == 130 else SystemExit(done.exit_code)  # noqa: PLR2004 (128 + SIGINT)
@@ -184,6 +187,7 @@ def carry_out(  # noqa: PLR0913 (those of `run`)
     cell_timeout: float | None = None,
     timeout: float | None = None,
     start_timeout: float | None = None,
+    output_limit: int | str | None = None,
     resume: str | None = None,
     keep_kernel: float | None = None,
     kernels: KernelPool | None = None,
@@ -198,31 +202,32 @@ def carry_out(  # noqa: PLR0913 (those of `run`)
     >>> carry_out("train").exit_code  # doctest: +SKIP
     0
     """
-    try:
+    with Alarm(pipeline, root):
         plan = make_plan(pipeline, parameters or {}, root=root, kernel=kernel, cwd=cwd, run_id=run_id, resume=resume)
-        plan = replace(plan, limits=limits_of(plan.limits, cell_timeout, timeout, start_timeout))
+        plan = replace(plan, limits=limits_of(plan.limits, cell_timeout, timeout, start_timeout, output_limit))
         keep = require_seconds("keep_kernel", keep_kernel)
         target = None if output is None else require_writable(output)
         sample = None if smoke is None else plan_smoke(plan, smoke)
-    except DcaiError as error:
-        alert_refusal(_find_definition(pipeline, root), error)
-        raise
-    if if_due and plan.definition is not None:
-        state = due(plan.definition)
-        if not state and state.last is not None:
-            return Run(state.last, ledger.run_folder(plan.name, state.last.run, plan.root), skipped=True)
-    if kernels is not None:
-        kernels.require_ready(plan.kernel)
-    with watch_signals() as interruption:
-        return Run(*Operation(plan, interruption, progress, target, kernels, keep).carry_out(sample))
+        tell_of_lost(plan.definition)
+        if if_due and (good := _find_good(plan)) is not None:
+            return good
+        if kernels is not None:
+            kernels.require_ready(plan.kernel)
+        with watch_signals() as interruption:
+            return Run(*Operation(plan, interruption, progress, target, kernels, keep).carry_out(sample))
 
 
-def _find_definition(pipeline: Pipeline | str | Path, root: str | Path | None) -> Pipeline | None:
-    if isinstance(pipeline, Pipeline) or str(pipeline).endswith(".ipynb"):
-        return pipeline if isinstance(pipeline, Pipeline) else None
-    with suppress(DcaiError):
-        return load_pipeline(pipeline, root)
-    return None
+def _find_good(plan: Plan) -> Run | None:
+    """Return the last good run where nothing makes another one due."""
+    if plan.definition is None:
+        raise InputError(
+            f"{plan.source.name!r} is no pipeline, so nothing says when it is due. Leave if_due (--if-due) away, or promote "
+            "it first: dcai promote NOTEBOOK."
+        )
+    state = due(plan.definition, plan.values)
+    if state or state.last is None:
+        return None
+    return Run(state.last, ledger.run_folder(plan.name, state.last.run, plan.root), skipped=True)
 
 
 # ---------------------------------------------------------------- progress

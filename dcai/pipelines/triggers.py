@@ -1,26 +1,32 @@
-"""What makes a run due: changes of code, data and corrections, performance, drift, the clock; each with its reason."""
+"""What makes a run due: changes of code, data, corrections, parameters and outputs, performance, drift, the clock.
+
+What cannot be looked at makes a run due, too: the run finds out, and its gates and its exit code tell people. A trigger
+that is broken would otherwise be an all-clear for ever.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from dcai.base import contract, display
+from dcai.base import display
 from dcai.base.errors import DcaiError, InputError, MissingError, shorten
 from dcai.base.records import FileHash, RunRecord
-from dcai.pipelines import clock, documents, ledger, table_schemas, verdicts
-from dcai.pipelines.definition import Pipeline, list_pipelines, load_pipeline
+from dcai.pipelines.archive import contents, ledger
+from dcai.pipelines.archive.differences import compare_values
+from dcai.pipelines.conditions import clock, table_drift, verdicts
+from dcai.pipelines.course.plans import expect_values
+from dcai.pipelines.definitions.definition import FOLDER, Pipeline, list_pipelines, load_pipeline
+from dcai.pipelines.definitions.patterns import fill_paths
+from dcai.pipelines.definitions.readings import list_code, list_logs
 from dcai.pipelines.names import find_root
-from dcai.pipelines.plans import list_code, list_logs
-
-if TYPE_CHECKING:
-    from dcai.experiments.drifts import Drift
+from dcai.pipelines.notebooks import documents
 
 # Triggers that act unless the manifest says `false`; the others act when it declares them.
-_BY_DEFAULT = ("code", "data", "corrections")
+_BY_DEFAULT = ("code", "data", "corrections", "parameters", "outputs")
 _SHOWN = 4
 
 
@@ -35,8 +41,9 @@ class Reason(NamedTuple):
 class Due:
     """Whether a pipeline would run now, and why; true where it would.
 
-    `last` is the good run that it is compared with, `unknown` says what could not be looked at. `readable` is False where
-    that is the pipeline itself, so that nobody knows whether it is due.
+    `last` is the good run that it is compared with. `unknown` says what could not be looked at, which makes a run due as
+    well; `notes` what there was nothing to look at yet. `readable` is False where the pipeline itself cannot be read, so
+    that nothing could be run.
 
     Examples
     --------
@@ -49,10 +56,11 @@ class Due:
     unknown: tuple[str, ...] = ()
     last: RunRecord | None = field(default=None, repr=False)
     readable: bool = True
+    notes: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Tell whether a run is due."""
-        return bool(self.reasons)
+        return self.readable and bool(self.reasons or self.unknown)
 
     @property
     def verdict(self) -> str:
@@ -60,13 +68,14 @@ class Due:
         return "cannot be read" if not self.readable else "due" if self else "nothing to do"
 
     def __repr__(self) -> str:
-        said = "; ".join(f"{r.trigger}: {r.message}" for r in self.reasons) or self.verdict
+        reasons = [f"{r.trigger}: {r.message}" for r in self.reasons]
+        said = "; ".join([*reasons, *self.unknown] if self.readable else reasons) or self.verdict
         return f"<Due {self.pipeline!r}: {ledger.one_line(said)}>"
 
     def _repr_html_(self) -> str:
         rows = [{"trigger": r.trigger, "why": r.message} for r in self.reasons]
         title = f"<h3>{display.escape(self.pipeline)}: {self.verdict}</h3>"
-        notes = "".join(f'<p class="warn">{display.escape(u)}</p>' for u in self.unknown)
+        notes = "".join(f'<p class="warn">{display.escape(u)}</p>' for u in (*self.unknown, *self.notes))
         return display.to_block(title, display.to_table(rows, ("trigger", "why")) if rows else "", notes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,12 +88,14 @@ class Due:
             "readable": self.readable,
             "reasons": reasons,
             "unknown": list(self.unknown),
+            "notes": list(self.notes),
             "last": last,
         }
 
 
 def due(
     pipeline: Pipeline | str | Path,
+    parameters: Mapping[str, Any] | None = None,
     *,
     root: str | Path | None = None,
     baseline: str | Path | RunRecord | None = None,
@@ -93,17 +104,21 @@ def due(
     """Tell whether a pipeline would run now, and why.
 
     It is compared with its last good run. Changes of its code (notebook, manifest, lock, modules of the repository), its
-    inputs and its corrections count unless `triggers` in the manifest turn them off; performance, drift and a schedule
-    count where they are declared. Drift counts once for the same data; a schedule looks at runs of any end.
+    inputs, its corrections and its parameters count, and outputs that are gone or that none of its runs has made as they
+    are, unless `triggers` in the manifest turn them off; performance, drift and a schedule count where they are declared.
+    Drift counts once for the same data; a schedule looks at runs of any end. What cannot be looked at counts as well.
 
     Parameters
     ----------
     pipeline : Pipeline, str or Path
         The pipeline, its name or its folder.
+    parameters : mapping, optional
+        The values that the run would be given; the others have their defaults.
     root : str or Path, optional
         The repository; None takes the one that holds the pipeline.
     baseline : path or RunRecord, optional
-        The record (`run.json`) to compare with instead, for a fresh clone that has no runs.
+        The record (`run.json`) of a good run to compare with instead, for a fresh clone, which has neither runs nor outputs.
+        With one that is none, a run is due.
     now : datetime, optional
         The moment for the schedule; None takes this one.
 
@@ -119,12 +134,14 @@ def due(
     """
     one = pipeline if isinstance(pipeline, Pipeline) else load_pipeline(pipeline, root)
     runs = _runs_of(one, baseline)
-    last = next((r for r in runs if baseline is not None or ledger.is_good(r)), None)
+    last = next(filter(ledger.is_good, runs), None)
     if last is None:
-        return Due(one.name, (Reason("never", "it has no good run yet"),))
-    look = _Look(one, last, runs, now or datetime.now(UTC))
+        said = "it has no good run yet" if baseline is None else f"the baseline is no good run: {_say_end(runs[0])}"
+        return Due(one.name, (Reason("never", said),))
+    values = expect_values(one, parameters or {})
+    look = _Look(one, last, runs, now or datetime.now(UTC), values, is_clone=baseline is not None)
     reasons = tuple(r for trigger in _LOOKS if _acts(one, trigger) for r in _LOOKS[trigger](look))
-    return Due(one.name, reasons, tuple(look.unknown), last)
+    return Due(one.name, reasons, tuple(look.unknown), last, notes=tuple(look.notes))
 
 
 def due_pipelines(root: str | Path | None = None, *, baseline: str | Path | None = None) -> list[Due]:
@@ -138,8 +155,16 @@ def due_pipelines(root: str | Path | None = None, *, baseline: str | Path | None
     top = find_root(Path.cwd(), root)
     listed = list_pipelines(top)
     readable = {s.name: load_pipeline(top / s.folder, top) for s in listed if not s.problem}
-    made = [due(one, baseline=baseline) for one in order_by_upstream(readable.values())]
+    made = [_due_or_unreadable(one, baseline) for one in order_by_upstream(readable.values())]
     return made + [Due(s.name, (), (s.problem,), readable=False) for s in listed if s.problem]
+
+
+def _due_or_unreadable(one: Pipeline, baseline: str | Path | None) -> Due:
+    """Look at one of many pipelines: what is wrong with it (such as its notebook) keeps nobody from the others."""
+    try:
+        return due(one, baseline=baseline)
+    except DcaiError as error:
+        return Due(one.name, (), (str(error),), readable=False)
 
 
 def order_by_upstream(pipelines: Iterable[Pipeline]) -> list[Pipeline]:
@@ -171,18 +196,21 @@ def list_runs(pipeline: str, root: Path) -> list[RunRecord]:
     []
     """
     try:
-        return [r for r in ledger.history(pipeline, root=root) if r.purpose in ("run", "retry")]
+        return [r for r in ledger.all_runs(pipeline, root) if r.purpose in ("run", "retry")]
     except InputError:
-        return []  # there is no such pipeline, or what stands there is no name of one
+        return []  # it is no name of a pipeline
 
 
 def _read_baseline(path: Path) -> RunRecord:
-    try:
-        return contract.from_json(RunRecord, path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise MissingError(f"There is no baseline {str(path)!r}. Expected the run.json of a run.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The baseline {str(path)!r} cannot be read: {error}.") from error
+    if not path.exists():
+        raise MissingError(f"There is no baseline {str(path)!r}. Expected the run.json of a run.")
+    return ledger.load_record(path)
+
+
+def _say_end(one: RunRecord) -> str:
+    """Say of a run why nothing is compared with it."""
+    purpose = f", a {one.purpose} run" if one.purpose not in ("run", "retry") else ""
+    return f"{one.run}{purpose}, {one.status} (exit code {one.exit_code})"
 
 
 def _acts(one: Pipeline, trigger: str) -> bool:
@@ -199,7 +227,10 @@ class _Look:
     last: RunRecord
     runs: Sequence[RunRecord]
     now: datetime
+    values: Mapping[str, Any]
     unknown: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    is_clone: bool = False
 
     def code(self) -> Iterator[Reason]:
         if not self.last.code:
@@ -222,7 +253,7 @@ class _Look:
     ) -> Iterator[Reason]:
         """Compare files with what the last good run recorded; `whole`: what it recorded and is gone counts, too."""
         before = {f.path: f.sha256 for f in recorded}
-        now = {f.path: f.sha256 for f in ledger.hash_files(self.one.root, paths)}
+        now = {f.path: f.sha256 for f in contents.hash_files(self.one.root, paths)}
         changes = {
             "has changed": [p for p, h in now.items() if p in before and h is not None and h != before[p]],
             "is missing": [p for p, h in now.items() if h is None and before.get(p) is not None],
@@ -234,12 +265,36 @@ class _Look:
                 more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
                 yield Reason(trigger, f"{', '.join(found[:_SHOWN])}{more} {said}")
 
+    def parameters(self) -> Iterator[Reason]:
+        before = {
+            n: v for n, v in self.last.parameters.items() if n in self.values
+        }  # a new one is a change of the code
+        after = {n: v for n, v in self.values.items() if n in before}
+        for one in compare_values("parameters", before, after):
+            was, would = (shorten(repr(v), 60) for v in (one.before, one.after))
+            yield Reason("parameters", f"{one.name} was {was} in run {self.last.run}, and would be {would}")
+
+    def outputs(self) -> Iterator[Reason]:
+        if self.is_clone:
+            return  # what the runs of another clone have made is not here
+        for path in fill_paths(self.one.outputs, self.values):
+            here = contents.hash_file(self.one.root, path).sha256
+            if here is None:
+                yield Reason("outputs", f"{path} is missing")
+            elif (made := self._made(path)) and here not in made:
+                yield Reason("outputs", f"{path} is not what a run has made")
+
+    def _made(self, path: str) -> set[str]:
+        """Return what the runs of this pipeline have made of an output: a tagged one may have been gone back to."""
+        runs = filter(ledger.stands, ledger.history(self.one.name, root=self.one.root))
+        return {f.sha256 for r in runs for f in r.outputs if f.path == path and f.sha256 is not None}
+
     def performance(self) -> Iterator[Reason]:
         for name, rule in self.one.triggers["performance"].items():
             metric, runs = self._find_metric(name)
             at = next((i for i, r in enumerate(runs) if verdicts.is_number(r.metrics.get(metric))), None)
             if at is None:
-                self.unknown.append(f"performance: no run has recorded {name!r}")
+                self._lacks(name, runs)
                 continue
             value = runs[at].metrics[metric]
             if runs[at].pipeline != self.one.name and runs[at].started < self.last.started:
@@ -250,6 +305,12 @@ class _Look:
                 said = f"{name} is {value:.6g} in run {runs[at].run}, expected {verdicts.say_rule(rule)}"
                 yield Reason("performance", "; ".join([said, *fell]))
 
+    def _lacks(self, name: str, runs: Sequence[RunRecord]) -> None:
+        """Note a metric that nobody has recorded: unknown, but for one of a pipeline that has yet to run."""
+        other, dot, _ = name.partition(".")
+        waits = dot and not runs and (self.one.root / FOLDER / other).is_dir()
+        (self.notes if waits else self.unknown).append(f"performance: no run has recorded {name!r}")
+
     def _find_metric(self, name: str) -> tuple[str, Sequence[RunRecord]]:
         """Return a metric of this pipeline, or of the one before its dot: `classify.precision`."""
         other, dot, metric = name.partition(".")
@@ -258,22 +319,21 @@ class _Look:
         return name, self.runs
 
     def drift(self) -> Iterator[Reason]:
-        from dcai.experiments.shifts import drift as measure
-
         seen = {f.path: f.sha256 for f in self.last.inputs}
         for path, rule in self.one.triggers["drift"].items():
             file = path.partition("#")[0]
-            here = ledger.hash_file(self.one.root, file).sha256
+            here = contents.hash_file(self.one.root, file).sha256
             if here is not None and seen.get(file) == here:
                 continue  # the last good run has read these very data
             try:
-                reference, current = (table_schemas.read_table(self.one.root, p) for p in (rule["reference"], path))
-                found = measure(reference, current, label=rule.get("label"), alpha=rule.get("alpha", 0.01))
+                found = table_drift.measure_drift(self.one.root, path, rule)
             except DcaiError as error:
                 self.unknown.append(f"drift: {path} could not be compared: {shorten(str(error), 200)}")
                 continue
             if found.drifted:
-                yield Reason("drift", f"{path} differs from {rule['reference']}: {shorten(_name_drift(found), 200)}")
+                yield Reason(
+                    "drift", f"{path} differs from {rule['reference']}: {shorten(table_drift.name_drift(found), 200)}"
+                )
 
     def schedule(self) -> Iterator[Reason]:
         line = self.one.triggers["schedule"]
@@ -282,11 +342,4 @@ class _Look:
             yield Reason("schedule", f"{line!r} was due at {moment:%Y-%m-%d %H:%M} UTC")
 
 
-_LOOKS = {name: getattr(_Look, name) for name in ("code", "data", "corrections", "performance", "drift", "schedule")}
-
-
-def _name_drift(found: Drift) -> str:
-    """Name what has drifted: columns, or the kind of change where it is about the table."""
-    table = found.findings
-    names = table["column"].where(table["column"].notna(), table["detector"])
-    return ", ".join(map(str, names.drop_duplicates().head(_SHOWN)))
+_LOOKS = {name: getattr(_Look, name) for name in (*_BY_DEFAULT, "performance", "drift", "schedule")}

@@ -14,7 +14,7 @@ from dcai.base.errors import DcaiError, GitError, InputError, LogError, RunError
 
 # Each verb, the module that holds its command, and its line in `dcai --help` (so that help loads nothing).
 COMMANDS = {
-    "demo": ("dcai.shells.cli_demo", "The whole story on bundled data, offline, in about a minute."),
+    "demo": ("dcai.shells.cli_demo", "The whole story on bundled data, offline, in a minute or two."),
     "lab": ("dcai.shells.cli_demo", "Open JupyterLab with the dcai panel."),
     "audit": ("dcai.shells.cli_find", "Find wrong labels and inconsistent data in a CSV or Parquet file."),
     "apply": ("dcai.shells.cli_fix", "Write a corrected copy of a file."),
@@ -34,7 +34,7 @@ COMMANDS = {
     "lint": ("dcai.shells.cli_lint", "Read a notebook for what would make its runs differ from what its author saw."),
     "promote": ("dcai.shells.cli_promote", "Make a notebook a pipeline in git."),
     "run": ("dcai.shells.cli_promote", "Run a pipeline or a notebook headlessly, and record the truth."),
-    "runs": ("dcai.shells.cli_promote", "List runs, newest first."),
+    "runs": ("dcai.shells.cli_runs", "List runs, newest first."),
     "diff": ("dcai.shells.cli_operate", "Say what two runs differ in."),
     "reproduce": ("dcai.shells.cli_operate", "Make a run once more, and compare its metrics."),
     "tag": ("dcai.shells.cli_operate", "Name a run, or go back to what it has made."),
@@ -52,6 +52,7 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (GitError, 2),
     (RunError, 1),
     (DcaiError, 2),
+    (OSError, 2),
     (KeyboardInterrupt, 130),
 )
 
@@ -100,6 +101,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except DcaiError as error:
+    except (DcaiError, OSError) as error:
         click.echo(f"dcai: {error}", err=True)
         sys.exit(code_of(error))

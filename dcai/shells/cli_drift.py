@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dcai.base.errors import InputError
 
 if TYPE_CHECKING:
+    from dcai.experiments.batches.drifts import Drift
     from dcai.experiments.dictionaries import Profile
-    from dcai.experiments.drifts import Drift
-    from dcai.experiments.scorecards import Scorecard
-    from dcai.experiments.segments import Slices
+    from dcai.experiments.failures.segments import Slices
+    from dcai.experiments.results.grades import Scorecard
 
 FOUND = 3  # the exit code of a gate that does not pass
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -25,28 +25,31 @@ _KEY = click.option("--key", multiple=True, help="A column that identifies a row
 @click.argument("reference")
 @click.argument("current")
 @click.option("--label", default=None, help="The label column; CURRENT may lack it.")
-@click.option("--predicted", default=None, help="The column of the predicted label, in both files.")
-@click.option("--score", default=None, help="The column of its score, in both files.")
+@click.option(
+    "--predicted", default=None, help="The column of the predicted label, in both files of rows or of predictions."
+)
+@click.option("--score", default=None, help="The column of its score, likewise.")
 @click.option("--positive", default=None, help="The class that the score is of.")
 @click.option("--threshold", default=0.5, show_default=True, help="The score from which on the class was decided for.")
 @click.option("--alpha", default=0.01, show_default=True, help="The chance of a false alarm.")
 @click.option("--volume", default=None, type=float, help="Count a change of the number of rows from this share on.")
+@click.option("--groups", default=None, help="A column that says which rows belong together: one of each is tested.")
+@click.option(
+    "--predictions",
+    nargs=2,
+    default=None,
+    help="Two files of predictions, of REFERENCE and CURRENT; with --key by key.",
+)
 @_KEY
 @_JSON
 @_OUTPUT
-def drift(  # noqa: PLR0917 (click passes every option by name)
+def drift(
     reference: str,
     current: str,
-    label: str | None,
-    predicted: str | None,
-    score: str | None,
-    positive: str | None,
-    threshold: float,
-    alpha: float,
-    volume: float | None,
     key: tuple[str, ...],
     as_json: bool,  # noqa: FBT001 (click passes every option by name)
     output: str | None,
+    **options: Any,
 ) -> int:
     """Compare current data with a reference, and name what changed. Exits with 3 when drift is found.
 
@@ -55,13 +58,15 @@ def drift(  # noqa: PLR0917 (click passes every option by name)
     from dcai.experiments.shifts import drift
 
     target = _check_output(output)
-    given = {"label": predicted, "score": score, "positive": positive, "threshold": threshold}
-    predictions = {name: value for name, value in given.items() if value is not None}
-    asked = predicted is not None or score is not None
-    found = drift(
-        reference, current, label=label, predictions=predictions if asked else None, alpha=alpha, volume=volume,
-        key=list(key) or None,
-    )  # fmt: skip
+    tables, score = options.pop("predictions"), options.pop("score")
+    given = {
+        "label": options.pop("predicted"),
+        "score": score,
+        **dict(zip(("reference", "current"), tables or (), strict=False)),
+    }
+    named = {name: value for name, value in given.items() if value is not None}
+    decided = {"threshold": options.pop("threshold"), "positive": options.pop("positive")}
+    found = drift(reference, current, key=list(key) or None, predictions=named | decided if named else None, **options)
     _tell(found, target, as_json=as_json)
     return FOUND if found.drifted else 0
 
@@ -91,7 +96,7 @@ def slices(  # noqa: PLR0917 (click passes every option by name)
 
     FRAME is a CSV or Parquet file.
     """
-    from dcai.experiments.partitions import slices
+    from dcai.experiments.failures.partitions import slices
 
     target = _check_output(output)
     found = slices(frame, label, by=by, positive=positive, reference=reference, groups=groups, key=list(key) or None)

@@ -81,26 +81,28 @@ def import_(
 @click.command()
 @click.argument("log", type=click.Path(path_type=Path))
 @click.argument("columns", nargs=-1, required=True)
+@_DATA
 @_JSON
-def forget(log: Path, columns: tuple[str, ...], *, as_json: bool) -> None:
-    """Say which values of COLUMNS stand in LOG and in which commits, and how they can be taken out. Changes nothing."""
+def forget(log: Path, columns: tuple[str, ...], data: Path | None, *, as_json: bool) -> None:
+    """Say what LOG and git hold of COLUMNS, and how it is taken out; --data has more values looked for. Changes nothing."""
     from dcai.base.contract import to_json
+    from dcai.base.display import show_text
     from dcai.corrections.log import CorrectionLog
 
-    found = CorrectionLog.read(log).forget(*columns)
+    found = CorrectionLog.read(log).forget(*columns, frame=data)
     if as_json:
         click.echo(to_json(found))
         return
     for sentence in found.sentences:
-        click.echo(sentence)
+        click.echo(show_text(sentence, 2000))
 
 
 def _read_table(data: Path | None, log: object, label: str | None, key: tuple[str, ...]) -> Table | None:
     """Read the data with the roles that the log knows, or that were named."""
     from dcai.base.records import FINGERPRINT
     from dcai.base.table import make_table
+    from dcai.corrections.decisions.matching import key_names
     from dcai.corrections.log import CorrectionLog
-    from dcai.corrections.matching import key_names
 
     if data is None:
         return None

@@ -10,7 +10,7 @@ import click
 from dcai.base.errors import InputError
 
 if TYPE_CHECKING:
-    from dcai.pipelines.lineage_graph import Lineage
+    from dcai.pipelines.origins.lineage_graph import Lineage
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 _ROOT = click.option("--root", type=click.Path(file_okay=False), help="The repository (default: the one at hand).")
@@ -68,7 +68,8 @@ def _parse_key(texts: tuple[str, ...]) -> dict[str, str]:
 
 
 def _show(found: Lineage, html: str | None, *, as_json: bool) -> None:
-    from dcai.pipelines.ledger import one_line
+    from dcai.pipelines.archive.ledger import one_line
+    from dcai.pipelines.origins.lineage_views import NOBODY
 
     if html is not None:
         found.to_html(html)
@@ -88,4 +89,4 @@ def _show(found: Lineage, html: str | None, *, as_json: bool) -> None:
     for note in found.notes:
         click.echo(f"note: {one_line(note, 500)}", err=True)
     if found.forwards and not found.runs:
-        click.echo("No recorded run stands on it.")
+        click.echo(NOBODY)

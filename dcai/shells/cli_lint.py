@@ -16,7 +16,7 @@ _ABOVE = 3
 def lint(notebooks: tuple[str, ...], *, fail_above: int | None, as_json: bool) -> int:
     """Read each NOTEBOOK, without running it: its parameters and types, and what would go wrong in a run."""
     from dcai.base import contract
-    from dcai.pipelines.problems import lint as lint_notebook
+    from dcai.pipelines.notebooks.problems import lint as lint_notebook
 
     total = 0
     for path in notebooks:

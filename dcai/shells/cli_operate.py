@@ -23,7 +23,7 @@ DUE, _UNREADABLE = 10, 2
 @_JSON
 def diff(run: str, other: str, root: str | None, *, as_json: bool) -> None:
     """Say what two runs (ids, tags, run folders) differ in, the earlier one first."""
-    from dcai.pipelines.differences import diff as compare_runs
+    from dcai.pipelines.archive.differences import diff as compare_runs
 
     found = compare_runs(run, other, root=root)
     if as_json:
@@ -84,8 +84,9 @@ def reproduce(context: click.Context, run: str, secrets: tuple[str, ...], root: 
 @_JSON
 def tag(run: str, name: str | None, root: str | None, *, restore: bool, as_json: bool) -> None:
     """Give RUN the name NAME, which then stands wherever a run is asked for; what it has made is kept."""
-    from dcai.pipelines.tags import go_back
-    from dcai.pipelines.tags import tag as name_run
+    from dcai.pipelines.archive.tags import go_back
+    from dcai.pipelines.archive.tags import tag as name_run
+    from dcai.shells.cli_promote import show_warnings
 
     if restore == (name is not None):
         raise click.UsageError("Give a NAME for the run, or --restore to put its outputs back.")
@@ -93,7 +94,8 @@ def tag(run: str, name: str | None, root: str | None, *, restore: bool, as_json:
         paths = go_back(run, root=root)
         click.echo(json.dumps({"restored": paths}) if as_json else "\n".join(f"restored {show_text(p)}" for p in paths))
         return
-    one = name_run(run, name, root=root)
+    with show_warnings():
+        one = name_run(run, name, root=root)
     facts = {"tag": name, "pipeline": one.pipeline, "run": one.run}
     click.echo(json.dumps(facts) if as_json else f"{name} is run {one.run} of {one.pipeline}")
 
@@ -101,24 +103,42 @@ def tag(run: str, name: str | None, root: str | None, *, restore: bool, as_json:
 @click.command()
 @click.argument("name", required=False)
 @click.option("--baseline", type=click.Path(), metavar="RUN.json", help="Compare with this record, in a fresh clone.")
+@click.option(
+    "-p", "--parameter", "parameters", multiple=True, metavar="K=V", help="A value that the run would be given."
+)
 @_ROOT
 @_JSON
 @click.pass_context
-def due(context: click.Context, name: str | None, baseline: str | None, root: str | None, *, as_json: bool) -> None:
-    """Say whether NAME (or any pipeline) would run now, and why. Exit 0: nothing to do; 10: a run is due; 2: one cannot be read."""
+def due(
+    context: click.Context,
+    name: str | None,
+    baseline: str | None,
+    parameters: tuple[str, ...],
+    root: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Say whether NAME (or any pipeline) would run now, and why. Exit 0: nothing to do; 10: a run is due; 2: one cannot be read.
+
+    What cannot be looked at (a warning says what) makes a run due: nobody knows that there is nothing to do.
+    """
     from dcai.pipelines.triggers import due as find_due
     from dcai.pipelines.triggers import due_pipelines
+    from dcai.shells.cli_promote import parse_values
 
-    if name is None and baseline is not None:
-        raise click.UsageError("--baseline needs the NAME of the pipeline that it is a run of.")
-    found = due_pipelines(root) if name is None else [find_due(name, root=root, baseline=baseline)]
+    if name is None and (baseline is not None or parameters):
+        raise click.UsageError("--baseline and -p need the NAME of a pipeline.")
+    values = {} if name is None else parse_values(name, root, parameters)
+    found = due_pipelines(root) if name is None else [find_due(name, values, root=root, baseline=baseline)]
     if as_json:
         click.echo(json.dumps([one.to_dict() for one in found], ensure_ascii=False))
     for one in () if as_json else found:
-        click.echo(f"{one.pipeline}: {one.verdict}")
+        click.echo(show_text(f"{one.pipeline}: {one.verdict}", _LONGEST))
         for reason in one.reasons:
             click.echo(show_text(f"  {reason.trigger}: {reason.message}", _LONGEST))
         for said in one.unknown:
             click.echo(show_text(f"warning: {said}", _LONGEST), err=True)
+        for said in one.notes:
+            click.echo(show_text(f"note: {said}", _LONGEST), err=True)
     # Of a pipeline that cannot be read nobody knows that there is nothing to do.
     context.exit(DUE if any(found) else 0 if all(one.readable for one in found) else _UNREADABLE)

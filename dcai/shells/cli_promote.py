@@ -1,31 +1,28 @@
-"""The commands `promote`, `run` and `runs`: decode, call, encode."""
+"""The commands `promote` and `run`: decode, call, encode."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import sys
 import warnings
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dcai.base.display import show_text
-from dcai.base.errors import InputError, MissingError
+from dcai.base.errors import InputError
 
 if TYPE_CHECKING:
     from dcai.base.records import RunRecord
-    from dcai.pipelines.ledger import History
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 _ROOT = click.option("--root", type=click.Path(file_okay=False), help="The repository (default: the one at hand).")
-_LONGEST_MESSAGE = 2000
-_SHOWN_FACTS = ("run", "pipeline", "status", "seconds", "parameters", "metrics", "error")
+_LONGEST_MESSAGE, _LONGEST_NAMES = 2000, 100
 _ARROW = re.compile(r"^-+> (\d+)", re.MULTILINE)
 
 
@@ -40,6 +37,7 @@ _ARROW = re.compile(r"^-+> (\d+)", re.MULTILINE)
 )
 @click.option("--schedule", metavar="CRON", help="When a run is due by the clock, such as '0 3 * * *', in UTC.")
 @click.option("--ci", type=click.Choice(["github"]), help="Write a workflow that runs it, too.")
+@click.option("--cell", type=int, metavar="N", help="The number of the cell that holds the parameters, from 1.")
 @click.option("--commit", is_flag=True, help="Commit the pipeline's files, and nothing else.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask in a terminal whether the changes are wanted.")
 @click.option("--no-check", is_flag=True, help="Skip the run in a fresh kernel.")
@@ -55,6 +53,7 @@ def promote(  # noqa: PLR0913 (one argument for each option)
     *,
     schedule: str | None,
     ci: str | None,
+    cell: int | None,
     commit: bool,
     yes: bool,
     no_check: bool,
@@ -63,18 +62,20 @@ def promote(  # noqa: PLR0913 (one argument for each option)
 ) -> None:
     """Make NOTEBOOK a pipeline: pipelines/NAME with a clean notebook and pipeline.yaml."""
     from dcai.base import contract
-    from dcai.pipelines.ledger import one_line
+    from dcai.pipelines.archive.ledger import one_line
     from dcai.pipelines.pipeline import promote as promote_notebook
 
+    number = cell if cell is not None or yes or as_json else _ask_for_cell(notebook)
     made = promote_notebook(
         notebook,
         name,
-        parameters=_offered(notebook, parameters),
+        parameters=_offered(notebook, parameters, number),
         inputs=inputs or None,
         outputs=outputs or None,
         gates=_gates(gates),
         schedule=schedule,
         ci=ci,
+        cell=number,
         commit=commit,
         check=not no_check,
         preview=None if as_json else lambda planned: _preview(planned.diff, ask=not yes),
@@ -101,18 +102,42 @@ def _preview(diff: str, *, ask: bool) -> None:
         is_head = line.startswith(("--- ", "+++ "))
         # click takes the colours away where the output is no terminal.
         click.secho(show_text(line, _LONGEST_MESSAGE), fg=None if is_head else _COLOURS.get(line[:1]), bold=is_head)
-    if diff and ask and sys.stdin.isatty() and sys.stdout.isatty():
-        click.confirm("Write these changes?", default=True, abort=True)
+    asked = diff and ask and sys.stdin.isatty() and sys.stdout.isatty()
+    if asked and not click.confirm("Write these changes?", default=True):
+        click.echo("Nothing was written.", err=True)
+        raise click.exceptions.Exit(1)
 
 
-def _offered(notebook: str, texts: tuple[str, ...]) -> Mapping[str, Any] | list[str] | None:
-    if not texts:
+def _ask_for_cell(notebook: str) -> int | None:
+    """Ask a person in a terminal which cell holds the parameters, where that is not sure; None leaves it to the notebook."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return None
-    if not any("=" in t for t in texts):
-        return list(texts)
-    from dcai.pipelines.parameters import find_parameters
+    from dcai.pipelines.notebooks.documents import read_notebook
+    from dcai.pipelines.notebooks.parameters import find_in, rank_cells
 
-    return _parse_assignments(texts, {p.name: p.schema for p in find_parameters(notebook).parameters})
+    read = read_notebook(notebook)
+    rivals = rank_cells(read)
+    if not rivals[1:]:
+        return None
+    click.echo("Several cells look like the one of parameters, and none is tagged 'parameters':")
+    for index in rivals:
+        names = ", ".join(p.name for p in find_in(read, notebook, index + 1).parameters)
+        click.echo(f"  cell {index + 1}: {show_text(names, _LONGEST_NAMES)}")
+    numbers = click.Choice([str(index + 1) for index in rivals])
+    return int(click.prompt("Which one", type=numbers, default=str(rivals[0] + 1)))
+
+
+def _offered(notebook: str, texts: tuple[str, ...], cell: int | None) -> Mapping[str, Any] | list[str] | None:
+    """Read `-p K` and `-p K=V`; a name without a value keeps its default, and then only the names given are offered."""
+    valued = tuple(t for t in texts if "=" in t)
+    if not valued:
+        return list(texts) or None
+    from dcai.pipelines.notebooks.documents import read_notebook
+    from dcai.pipelines.notebooks.parameters import find_in
+
+    found = find_in(read_notebook(notebook), notebook, cell)
+    values = _parse_assignments(valued, {p.name: p.schema for p in found.parameters})
+    return dict.fromkeys((t for t in texts if "=" not in t), ...) | values
 
 
 def _gates(texts: tuple[str, ...]) -> dict[str, str] | None:
@@ -138,6 +163,7 @@ def _gates(texts: tuple[str, ...]) -> dict[str, str] | None:
 @click.option("--timeout", type=float, metavar="SECONDS", help="What the whole run may take.")
 @click.option("--start-timeout", type=float, metavar="SECONDS", help="What the start of the kernel may take (60).")
 @click.option("--resume", metavar="RUN", help="Go on from a run that did not succeed, in its kernel where it was kept.")
+@click.option("--output-limit", metavar="SIZE", help="What its cells may put out, such as '2 GB' (512 MiB).")
 @click.option("--keep-kernel", type=float, metavar="SECONDS", help="Keep the kernel after the run, for --resume.")
 @click.option("--smoke", type=int, metavar="N", help="Try it on a sample of N rows first, as the manifest says.")
 @click.option("--if-due", is_flag=True, help="Do nothing when nothing has changed, see `dcai due`.")
@@ -164,14 +190,12 @@ def run(
 ) -> None:
     """Run a pipeline or a notebook; the exit code says how it ended."""
     from dcai.base import contract
-    from dcai.pipelines.ledger import one_line
+    from dcai.pipelines.archive.ledger import one_line
     from dcai.pipelines.runs import carry_out
     from dcai.shells.cli_sweep import run_on
 
-    values = _values(target, root, parameters, files)
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {one_line(message, 500)}", err=True)
+    values = parse_values(target, root, parameters, files)
+    with show_warnings():
         if on is not None:
             done = run_on(on, target, values, root, options)
         else:
@@ -188,7 +212,19 @@ def run(
     context.exit(done.exit_code)
 
 
-def _values(target: str, root: str | None, texts: tuple[str, ...], files: tuple[str, ...]) -> dict[str, Any]:
+@contextmanager
+def show_warnings() -> Iterator[None]:
+    """Show each warning as one line of text."""
+    from dcai.pipelines.archive.ledger import one_line
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {one_line(message, 500)}", err=True)
+        yield
+
+
+def parse_values(target: str, root: str | None, texts: tuple[str, ...], files: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read the values that a command line gives: of files, then (they win) one by one, by their types."""
     values: dict[str, Any] = {}
     for name in files:
         values |= _read_values(Path(name))
@@ -198,15 +234,15 @@ def _values(target: str, root: str | None, texts: tuple[str, ...], files: tuple[
 
 
 def _schemas(target: str, root: str | None) -> dict[str, Any]:
-    from dcai.pipelines.definition import load_pipeline
-    from dcai.pipelines.parameters import find_parameters
+    from dcai.pipelines.definitions.definition import load_pipeline
+    from dcai.pipelines.notebooks.parameters import find_parameters
 
     found = find_parameters(target) if target.endswith(".ipynb") else load_pipeline(target, root).found
     return {p.name: p.schema for p in found.parameters}
 
 
 def _parse_assignments(texts: tuple[str, ...], schemas: Mapping[str, Any]) -> dict[str, Any]:
-    from dcai.pipelines.parameters import parse_value
+    from dcai.pipelines.notebooks.parameters import parse_value
 
     values = {}
     for text in texts:
@@ -251,21 +287,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _find_runs(name: str | None, root: str | None) -> History:
-    """Return the runs of a pipeline or repository, or those beside the outputs of papermill."""
-    from dcai.pipelines.beside import read_beside, records_beside
-    from dcai.pipelines.ledger import History, history
-
-    if name is not None and name.endswith(".ipynb"):
-        return History((read_beside(Path(name)),))
-    if name is not None and (name in (".", "..") or "/" in name or os.sep in name):
-        if not Path(name).is_dir():
-            raise MissingError(f"There is no folder {name!r}. Name a pipeline, a folder, or an output of papermill.")
-        records, problems = records_beside(Path(name))
-        return History(tuple(records), tuple(problems))
-    return history(name, root=root)
-
-
 class _Reporter:
     """Writes the progress of a run to stderr: a line for each cell that ended, and on a terminal one that moves."""
 
@@ -300,7 +321,7 @@ class _Reporter:
             self._move(event["at"])
 
     def _left(self, now: str) -> str:
-        from dcai.pipelines.estimates import seconds_left
+        from dcai.pipelines.archive.estimates import seconds_left
 
         left = seconds_left(self.events, now)
         return "" if left is None else f", about {left:.0f} s left"
@@ -321,7 +342,7 @@ def explain(record: RunRecord) -> str:
     """Say why a run did not succeed, with the line of the notebook where it went wrong."""
     error = record.error
     assert error is not None
-    from dcai.pipelines.ledger import one_line
+    from dcai.pipelines.archive.ledger import one_line
 
     # What follows the first line of a message is set in, so that it cannot be taken for a line of ours.
     message = "\n".join(f"    {line}" for line in f"{error.error}: {error.message}".splitlines()).strip()
@@ -333,35 +354,3 @@ def explain(record: RunRecord) -> str:
         text = source[number - 1] if number else next(iter(source), "")
         lines.append(f"  cell {error.cell + 1}{f', line {number}' if number else ''}: {one_line(text.strip())}")
     return "\n".join(lines)
-
-
-@click.command()
-@click.argument("name", required=False, metavar="[NAME|OUT|FOLDER]")
-@_ROOT
-@_JSON
-def runs(name: str | None, root: str | None, *, as_json: bool) -> None:
-    """List the runs of a repository, newest first; runs that were killed are settled on the way.
-
-    OUT.ipynb or a folder (such as .) lists what `papermill --engine dcai` has written beside its outputs.
-    """
-    from dcai.base import contract
-    from dcai.pipelines.ledger import one_line, shown
-    from dcai.pipelines.names import find_root
-    from dcai.pipelines.tags import names_of
-
-    found = _find_runs(name, root)
-    names = names_of(find_root(Path.cwd(), root))
-    if as_json:
-        click.echo(json.dumps([contract.to_plain(r) for r in found], ensure_ascii=False))
-    for one in () if as_json else found:
-        facts = {fact: one_line(value) for fact, value in shown(one).items()}
-        facts["seconds"] += " s"
-        if own := names.get((one.pipeline, one.run)):
-            facts["run"] += f" [{', '.join(map(one_line, own))}]"
-        if one.purpose != "run":
-            facts["status"] += f" ({one.purpose})"
-        click.echo("  ".join(facts[f] for f in _SHOWN_FACTS).rstrip())
-    if not as_json and not found:
-        click.echo("There are no runs yet.", err=True)
-    for problem in found.problems:
-        click.echo(f"warning: {one_line(problem, _LONGEST_MESSAGE)}", err=True)

@@ -13,8 +13,8 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dcai.experiments.curves import Curve
-    from dcai.experiments.outcomes import Comparison
+    from dcai.experiments.prospects.curves import Curve
+    from dcai.experiments.results.outcomes import Comparison
 
 
 @click.command("compare")
@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     help="What to do with corrections that no longer fit the rows.",
 )
 @click.option("--key", multiple=True, help="A column that identifies a row; may be given several times.")
+@click.option(
+    "--models",
+    multiple=True,
+    help="A default model by its name (such as 'trees'); may be given several times, the first is the fixed one.",
+)
 @click.option("--groups", default=None, help="Hold out whole groups of this column: does it hold elsewhere?")
 @click.option("--time", default=None, help="Hold out the latest rows by this column: does it hold later?")
 @click.option(
@@ -56,6 +61,7 @@ if TYPE_CHECKING:
     "-o", "--output", default=None, help="Also save it: .svg or .png the chart, .html, .md or .tex table and notes."
 )
 @click.option("--save-model", default=None, help="Save the model trained on corrected rows (.joblib), with its card.")
+@click.option("--by", multiple=True, help="A column: the card says how good the model is for each of its values.")
 def compare(  # noqa: PLR0913, PLR0917 (click passes every option by name)
     train: str,
     test: str | None,
@@ -65,6 +71,7 @@ def compare(  # noqa: PLR0913, PLR0917 (click passes every option by name)
     test_log: str | None,
     stale: Literal["raise", "skip"],
     key: tuple[str, ...],
+    models: tuple[str, ...],
     groups: str | None,
     time: str | None,
     budget: int,
@@ -74,14 +81,15 @@ def compare(  # noqa: PLR0913, PLR0917 (click passes every option by name)
     form: str | None,
     output: str | None,
     save_model: str | None,
+    by: tuple[str, ...],
 ) -> None:
     """Measure what corrections gain over the data as given, and what another model gains.
 
     TRAIN and TEST are CSV or Parquet files; without TEST, about a quarter of TRAIN is held out.
     """
-    from dcai.experiments.cards import check_model_path
     from dcai.experiments.comparison import compare
-    from dcai.experiments.sheets import check_target
+    from dcai.experiments.results.cards import check_model_path
+    from dcai.experiments.results.sheets import check_target
 
     # Before the work, not after it.
     if output is not None:
@@ -97,6 +105,7 @@ def compare(  # noqa: PLR0913, PLR0917 (click passes every option by name)
         test_log=test_log,
         stale=stale,
         key=key or None,
+        models=list(models) or None,
         groups=groups,
         time=time,
         budget=budget,
@@ -109,7 +118,7 @@ def compare(  # noqa: PLR0913, PLR0917 (click passes every option by name)
     if output is not None:
         click.echo(f"Saved to {comparison.save(output)}.", err=True)
     if save_model is not None:
-        click.echo(f"Saved the model to {comparison.save_model(save_model)}.", err=True)
+        click.echo(f"Saved the model to {comparison.save_model(save_model, by=by)}.", err=True)
 
 
 @click.command("curve")
@@ -118,7 +127,13 @@ def compare(  # noqa: PLR0913, PLR0917 (click passes every option by name)
 @click.option("--log", default=None, help="The correction log.")
 @click.option("--test", default=None, help="A file of held-out rows; default about a quarter of the rows.")
 @click.option("--truth", default=None, help="A column of true labels, where they are known.")
-@click.option("--noise", default=None, type=float, help="Plant this share of wrong labels in a further version.")
+@click.option(
+    "--noise",
+    default=None,
+    type=float,
+    help="Plant this share of wrong labels in a further version; default 0.2, 0 for none.",
+)
+@click.option("--model", default=None, help="A default model by its name, such as 'trees'.")
 @click.option("--key", multiple=True, help="A column that identifies a row; may be given several times.")
 @click.option("--groups", default=None, help="Hold out whole groups of this column.")
 @click.option("--time", default=None, help="Hold out the latest rows by this column.")
@@ -144,8 +159,8 @@ def curve(frame: str, key: tuple[str, ...], seed: int, form: str | None, output:
 
     FRAME is a CSV or Parquet file of the rows as given.
     """
-    from dcai.experiments.learning import curve
-    from dcai.experiments.sheets import check_target
+    from dcai.experiments.prospects.learning import curve
+    from dcai.experiments.results.sheets import check_target
 
     if output is not None:
         check_target(output, "curve")
@@ -175,7 +190,7 @@ def _tell(done: int, total: int, model: str) -> None:
 
 def _plain(result: Comparison | Curve) -> dict[str, Any]:
     """Return a result as plain JSON: tables as lists of rows, what has no value as null."""
-    from dcai.experiments.curves import Curve
+    from dcai.experiments.prospects.curves import Curve
 
     found: dict[str, Any] = {"metric": result.metric, "test_rows": result.test_rows, "notes": list(result.notes)}
     if isinstance(result, Curve):

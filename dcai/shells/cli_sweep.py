@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,7 @@ from dcai.base.errors import InputError
 
 if TYPE_CHECKING:
     from dcai.pipelines.runs import Run
-    from dcai.pipelines.sweeps import Sweep
+    from dcai.pipelines.variations.sweeps import Sweep
 
 
 @click.command()
@@ -48,7 +49,7 @@ def sweep(
     **options: Any,
 ) -> None:
     """Run a pipeline with every combination of values; the exit code is that of the first run that did not succeed."""
-    from dcai.pipelines.sweeping import sweep as run_sweep
+    from dcai.pipelines.variations.sweeping import sweep as run_sweep
 
     if bool(parameters) == bool(file):
         raise InputError("A sweep needs values: give -p NAME=V1,V2 (one or more), or -f FILE with parameter sets.")
@@ -66,8 +67,8 @@ def sweep(
 
 def _parse_grid(target: str, root: str | None, texts: tuple[str, ...]) -> dict[str, list[Any]]:
     """Read each value by the type of its parameter."""
-    from dcai.pipelines.grids import parse_set
-    from dcai.pipelines.sweeping import find_parameters
+    from dcai.pipelines.variations.grids import parse_set
+    from dcai.pipelines.variations.sweeping import find_parameters
 
     found = find_parameters(target, root)
     grid: dict[str, list[Any]] = {}
@@ -82,7 +83,7 @@ def _parse_grid(target: str, root: str | None, texts: tuple[str, ...]) -> dict[s
 
 
 def _print_rows(made: Sweep) -> None:
-    from dcai.pipelines.ledger import one_line
+    from dcai.pipelines.archive.ledger import one_line
 
     for row in made.rows():
         facts = [row["run"], row["status"]]
@@ -94,7 +95,7 @@ def _print_rows(made: Sweep) -> None:
 def run_on(on: str, target: str, values: dict[str, Any], root: str | None, options: dict[str, Any]) -> Run:
     """Do what `dcai run --on` asks for; options that need the kernel at hand are refused."""
     from dcai.pipelines.runs import Run
-    from dcai.pipelines.sweeping import run_elsewhere
+    from dcai.pipelines.variations.sweeping import run_elsewhere
 
     known = ("run_id", "timeout", "cell_timeout")
     for name, value in options.items():
@@ -111,8 +112,12 @@ class _Reporter:
         self.shown = False
 
     def __call__(self, made: Sweep) -> None:
-        """Report where the sweep stands."""
-        from dcai.pipelines.ledger import one_line
+        """Report where the sweep stands; a reader of stderr who has gone away does not end it."""
+        with suppress(BrokenPipeError):
+            self._report(made)
+
+    def _report(self, made: Sweep) -> None:
+        from dcai.pipelines.archive.ledger import one_line
 
         rows = made.rows()
         over = [r for r in rows if r["status"] not in ("waiting", "running")]

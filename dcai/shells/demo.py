@@ -113,9 +113,10 @@ def _make_folder(folder: Path, say: Say) -> tuple[_Digits, pd.DataFrame]:
         raise GitError(
             f"git could not make a repository in {str(folder)!r}: {error}. Install git and try again."
         ) from error
-    if git.identity(folder) is None:
-        for name, value in (("user.name", "dcai demo"), ("user.email", "demo@localhost")):
-            subprocess.run(["git", "-C", str(folder), "config", name, value], check=True, capture_output=True)
+    nobody = {"user.name": "dcai demo", "user.email": "demo@localhost"} if git.identity(folder) is None else {}
+    # A scratch repository asks for nobody's signature, and runs nobody's hooks.
+    for name, value in {**nobody, "commit.gpgSign": "false", "core.hooksPath": ".git/hooks"}.items():
+        subprocess.run(["git", "-C", str(folder), "config", name, value], check=True, capture_output=True)
     digits, cars = _plant_errors(), _read_cars()
     digits.train.to_csv(folder / "data" / "digits_train.csv", index=False)
     digits.test.to_csv(folder / "data" / "digits_test.csv", index=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dcai.base.display import escape, to_block, to_table
 from dcai.base.records import Outlook, Terms
+from dcai.corrections.reviews.terms import mask_item, mask_terms
 from dcai.corrections.session import Review
 
 SHOWN = 20
@@ -17,7 +18,10 @@ def write_review(session: Review, outlook: Outlook) -> str:
     head = f"{p.decided:,} of {p.total:,} findings decided, {p.left:,} left."
     if outlook.errors is not None:
         head += f" About {outlook.errors:,.0f} wrong labels are left ({outlook.low:,.0f} to {outlook.high:,.0f})."
-    items = session.items(range(min(SHOWN, p.total)))
+    # A saved page goes where the review does not: what seems to be personal data is hidden here, marked or not.
+    hidden = frozenset(getattr(session.audit, "masked", None) or ())
+    terms = mask_terms(session.terms, session.cautions) if session.table.label in hidden else session.terms
+    items = [mask_item(item, hidden) for item in session.items(range(min(SHOWN, p.total)))]
     rows = [
         {
             "row": item.row, "what": item.detector, "column": item.column, "given": item.given,
@@ -34,7 +38,8 @@ def write_review(session: Review, outlook: Outlook) -> str:
         ),
         to_table(rows, list(rows[0]), ("row", "doubt")),
         rest,
-        *_tell_terms(session.terms),
+        *_tell_terms(terms),
+        *(f"<p>{escape(said)}</p>" for said in (() if p.left else session.people)),
         f"<p class='muted'>Decisions are in {escape(p.saved_to)}. To decide, run this cell in JupyterLab or Notebook 7.</p>",
     )
 

@@ -21,7 +21,7 @@ from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError, authenticated
 
 from dcai.base import contract
-from dcai.base.errors import DcaiError, GitError, InputError, LogError, MissingError, StaleError
+from dcai.base.errors import DcaiError, GitError, InputError, LogError, MissingError, RunError, StaleError
 from dcai.base.messages import (
     NotebookView,
     PipelineList,
@@ -33,6 +33,7 @@ from dcai.base.messages import (
     RunRequest,
 )
 from dcai.base.records import PipelineSummary
+from dcai.base.store import LockedError
 from dcai.shells.cli_demo import PANEL_URL
 from dcai.shells.server_paths import Root, Served
 from dcai.shells.server_promotions import UNFORESEEN, Promotions
@@ -45,6 +46,8 @@ STATUS: tuple[tuple[type[DcaiError], int], ...] = (
     (GitError, 409),
     (StaleError, 409),
     (LogError, 409),
+    (LockedError, 409),
+    (RunError, 422),  # asked for rightly, but the notebook fails or nobody has agreed
 )
 MOST_RUNS = 500
 # JupyterLab with the panel open (see the front end's `PANEL_WISH`).
@@ -110,7 +113,7 @@ class ParametersHandler(DcaiHandler):
         await self.answer(self._view)
 
     def _view(self) -> NotebookView:
-        from dcai.pipelines.parameters import find_parameters
+        from dcai.pipelines.notebooks.parameters import find_parameters
 
         path = self.query("notebook")
         notebook = self.served.file(path)
@@ -155,8 +158,8 @@ class PipelinesHandler(DcaiHandler):
         await self.answer(self._list)
 
     def _list(self) -> PipelineList:
-        from dcai.pipelines.definition import FOLDER
-        from dcai.pipelines.manifest import MANIFEST
+        from dcai.pipelines.definitions.definition import FOLDER
+        from dcai.pipelines.definitions.manifest import MANIFEST
 
         root = self.served.root_of(self.served.inside(self.query("path")))
         place = self.served.relative(root.folder)
@@ -167,7 +170,7 @@ class PipelinesHandler(DcaiHandler):
 
     def _summary(self, root: Root, place: str, folder: Path) -> PipelineSummary:
         """Summarise one pipeline; where it could not be run, `problem` says why."""
-        from dcai.pipelines.ledger import history
+        from dcai.pipelines.archive.ledger import history
         from dcai.pipelines.names import relative_to_root
 
         name, shown = folder.name, relative_to_root(folder, root.folder)
@@ -192,7 +195,7 @@ class RunsHandler(DcaiHandler):
         await self.answer(self._list)
 
     def _list(self) -> RunList:
-        from dcai.pipelines.ledger import history
+        from dcai.pipelines.archive.ledger import history
 
         root, name, limit = self.query("root"), self.query("pipeline"), self.query("limit")
         if not limit.isdecimal() or not 0 < int(limit) <= MOST_RUNS:

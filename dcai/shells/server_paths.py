@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from dcai.base import git
 from dcai.base.errors import MissingError, shorten
-from dcai.pipelines.definition import FOLDER
-from dcai.pipelines.ledger import JOURNAL, RECORD, RUNS
-from dcai.pipelines.manifest import MANIFEST, PIPELINE_NOTEBOOK
+from dcai.pipelines.archive.ledger import JOURNAL, RECORD, RUNS
+from dcai.pipelines.definitions.definition import FOLDER
+from dcai.pipelines.definitions.manifest import MANIFEST, PIPELINE_NOTEBOOK
 from dcai.pipelines.names import require_name, require_run_id
 
 

@@ -16,7 +16,7 @@ from dcai.base.errors import DcaiError, MissingError, RunError, shorten
 from dcai.base.messages import PromoteDecision, PromoteProgress, PromoteRequest
 from dcai.base.records import Promotion
 from dcai.pipelines.names import require_name
-from dcai.pipelines.signals import Interruption
+from dcai.pipelines.processes.signals import Interruption
 from dcai.shells.server_paths import Served
 
 UNFORESEEN = "dcai failed in a way that it should not. The log of the Jupyter server says more."
@@ -93,7 +93,7 @@ class Promotions:
                 job.future.set_exception(RunError(_CALLED_OFF))
             except Exception:  # noqa: BLE001 (the shell's crossing: no promotion stays without an end)
                 app_log.exception("The promotion of %s failed", job.notebook)
-                job.future.set_exception(RunError(UNFORESEEN))
+                job.future.set_exception(DcaiError(UNFORESEEN))
 
     def _promote(self, job: _Job) -> Promotion:
         from dcai.pipelines.pipeline import promote

@@ -20,7 +20,7 @@ from dcai.base.records import NotebookParameters, RunRecord
 if TYPE_CHECKING:
     import psutil
 
-    from dcai.pipelines.definition import Pipeline
+    from dcai.pipelines.definitions.definition import Pipeline
 
 # How many started runs are remembered; the truth about each is in its own folder.
 _REMEMBERED = 200
@@ -153,7 +153,7 @@ def _kernel_of(process: psutil.Process) -> str:
     """Return the id of the run that a process is the kernel of, "" where it is none."""
     import psutil
 
-    from dcai.pipelines.notebook import RUN_FOLDER
+    from dcai.pipelines.runtime.notebook import RUN_FOLDER
 
     with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         return Path(process.environ().get(RUN_FOLDER, "")).name
@@ -172,7 +172,7 @@ def _settle(started: _Started, errors: IO[bytes], folder: tempfile.TemporaryDire
 
 def read_pipeline(root: Path, name: str) -> Pipeline:
     """Read the pipeline that a folder below `pipelines/` holds, or say why it cannot be run by that name."""
-    from dcai.pipelines.definition import FOLDER, read_definition
+    from dcai.pipelines.definitions.definition import FOLDER, read_definition
 
     one = read_definition((root / FOLDER / name).resolve(), root)
     if one.name != name:
@@ -182,7 +182,7 @@ def read_pipeline(root: Path, name: str) -> Pipeline:
 
 def require_valid(found: NotebookParameters, values: dict[str, Any]) -> None:
     """Refuse the first value that its parameter does not allow, and name the parameter."""
-    from dcai.pipelines.parameters import validate
+    from dcai.pipelines.notebooks.parameters import validate
 
     known = {p.name: replace(found, parameters=[p]) for p in found.parameters}
     for name, value in values.items():

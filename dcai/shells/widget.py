@@ -6,9 +6,6 @@ busy, and a decision must never be merged away. Each message gets an answer, wha
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -19,32 +16,24 @@ import anywidget  # this module is its only door, and is itself imported on firs
 import traitlets
 
 from dcai.base.contract import for_browser, from_plain
-from dcai.base.errors import DcaiError, InputError, MissingError
+from dcai.base.errors import InputError, MissingError
 from dcai.base.fingerprints import plain
-from dcai.base.records import Answer, Card, Cluster, Correction, Decision, Filter, Progress, Reply, Request, Scalar
-from dcai.corrections.audited import Audited, list_values
-from dcai.corrections.cards import TEXT_LIMIT, add_context, add_nearest, cut_classes
-from dcai.corrections.clusters import Clusters, read_merge
-from dcai.corrections.contexts import Contexts
+from dcai.base.messages import Filter, Reply, Request
+from dcai.base.records import Answer, Card, Cluster, Correction, Decision, Progress, Scalar
+from dcai.corrections.exhibits.audited import Audited, list_values
+from dcai.corrections.exhibits.cards import TEXT_LIMIT, add_context, add_nearest, cut_classes
+from dcai.corrections.exhibits.clusters import Clusters, read_merge
+from dcai.corrections.exhibits.contexts import Contexts
+from dcai.corrections.exhibits.names import read_name, show_name
+from dcai.corrections.exhibits.views import Views
 from dcai.corrections.log import CorrectionLog
 from dcai.corrections.outlook import make_forecast
 from dcai.corrections.session import Review
-from dcai.corrections.views import Views
+from dcai.shells.intake import Intake, Taken, seq_of, to_sentence
 from dcai.shells.review_html import write_review
 
 BUILT = Path(__file__).parent / "_built"
 LARGEST_PAGE = 500
-# A decision that is sent again comes within minutes; so many answers are remembered.
-REMEMBERED = 10_000
-
-_logger = logging.getLogger("dcai")
-
-# What the browser says of an error. The first class that fits decides; the error's own sentence follows.
-SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
-    (DcaiError, "{}"),
-    (OSError, "The correction log could not be written: {}. Nothing was decided; free the way and decide again."),
-    (Exception, "dcai failed in a way that it should not: {}. See the kernel's log, and review.log for what is saved."),
-)
 
 
 def review(
@@ -128,52 +117,40 @@ class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is u
         self._queue = session.queue()
         self._findings = [str(name) for name in list_values(self._queue["finding"])]
         self._positions = {name: i for i, name in enumerate(self._findings)}
-        self._answers: OrderedDict[str, Answer] = OrderedDict()
-        self._lock = threading.RLock()
         self._contexts = Contexts(session.table)
         self._views = Views(self._queue, session.table, blind=session.blind, masked=session.masked)
         self._forecast = make_forecast(session, self._queue)
+        self._intake = Intake(session, self._act, self._settle, self._progress)
         super().__init__(_esm=read_built("review.js"), _css=read_built("review.css"), **kwargs)
         self.set_trait("total", len(self._findings))
         self.set_trait("progress", for_browser(self._progress()))
         self.on_msg(self._receive)
 
+    def mark_sensitive(self, *columns: str) -> tuple[str, ...]:
+        """Mark columns as sensitive, as `Review.mark_sensitive` does; run the cell again to see them hidden."""
+        return self.session.mark_sensitive(*columns)
+
     # ------------------------------------------------------------ from the browser
 
     def _receive(self, _widget: object, content: object, _buffers: object) -> None:
         """Answer one message. It may come on a thread of its own while a cell runs."""
-        is_request = isinstance(content, dict) and "ask" in content
-        answer = self._reply(content) if is_request else self._answer(content)
-        self.send(for_browser(answer))
-        if isinstance(answer, Answer) and answer.progress is not None:
-            self._show_progress(answer.progress)
+        if isinstance(content, dict) and "ask" in content:
+            self._say(self._reply(content))
+            if self._intake.has_news():
+                self._say(self._intake.report(-1))
+        else:
+            for answer in self._intake.take(content):
+                self._say(answer)
 
-    def _answer(self, content: object) -> Answer:
-        """Decide once for each `client_id`; a decision that is sent again gets the answer of the first time."""
+    def _say(self, message: Answer | Reply) -> None:
+        """Send an answer; one that cannot be sent is told as an error, so that nobody waits for it."""
         try:
-            decision = from_plain(Decision, content)
-        except InputError as error:
-            return Answer(_seq_of(content), error=to_sentence(error))
-        with self._lock:
-            known = self._answers.get(decision.client_id)
-            if known is None:
-                known = self._answers[decision.client_id] = self._decide(decision)
-                if len(self._answers) > REMEMBERED:
-                    self._answers.popitem(last=False)
-        return replace(known, seq=decision.seq)
-
-    def _decide(self, decision: Decision) -> Answer:
-        try:
-            corrections = self.session.do_once(decision.client_id, lambda: self._act(decision))
-            names = list(dict.fromkeys(name for line in corrections for name in self.session.findings_of(line)))
-            decided = {name: self.session.decided(name) for name in names}
-            self._note(names)
-            if decision.verdict not in ("undo", "redo", "accept", "merge"):
-                self._forecast.tick()
-            last = corrections[-1].id if corrections else None
-            return Answer(decision.seq, last, decided=decided, progress=self._progress())
-        except Exception as error:  # noqa: BLE001 (the shell's crossing: no decision stays without an answer)
-            return Answer(decision.seq, error=to_sentence(error))
+            self.send(for_browser(message))
+        except Exception as error:  # noqa: BLE001 (the shell's crossing: no message stays without an answer)
+            self.send(for_browser(type(message)(message.seq, error=to_sentence(error))))
+            return
+        if isinstance(message, Answer) and message.progress is not None:
+            self._show_progress(message.progress)
 
     def _act(self, decision: Decision) -> list[Correction]:
         if decision.verdict == "undo":
@@ -185,38 +162,54 @@ class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is u
         if decision.verdict == "merge":
             return self._merge(decision)
         value = self._whole(decision)
-        return [self.session.decide(decision.finding, decision.verdict, value, decision.column, decision.note)]
+        return [
+            self.session.decide(
+                decision.finding, decision.verdict, value, decision.column, decision.note, resolves=decision.resolves
+            )
+        ]
+
+    def _settle(self, names: list[str], decision: Decision | None) -> None:
+        """Tell the forecast what stands about some findings."""
+        self._forecast.note([self._positions[n] for n in names], [self.session.decision_about(n) for n in names])
+        if decision is not None and decision.verdict not in ("undo", "redo", "accept", "merge"):
+            self._forecast.tick()
 
     def _merge(self, decision: Decision) -> list[Correction]:
         keep, others = read_merge(decision.value)
         cluster = self._find_cluster(decision.finding)
-        # The browser has large integers as text: what it names is found among the members.
-        shown = {for_browser(s.value): s.value for s in cluster.spellings}
-        named = [shown.get(value, value) for value in others]
-        return self.session.merge(cluster.column, named, shown.get(keep, keep), decision.note)
+        known = [s.value for s in cluster.spellings]
+        named = [read_name(value, known) for value in others]
+        return self.session.merge(cluster.column, named, read_name(keep, known), decision.note)
 
     @cached_property
     def _clusters(self) -> Clusters:
         return Clusters(self._queue, self._contexts)
-
-    def _note(self, names: list[str]) -> None:
-        """Tell the forecast what stands about some findings."""
-        self._forecast.note([self._positions[n] for n in names], [self.session.decision_about(n) for n in names])
 
     def _progress(self) -> Progress:
         return replace(self.session.progress, outlook=self._forecast.look())
 
     def _whole(self, decision: Decision) -> Scalar | list[Scalar]:
         """Return the value that is meant; the browser has long texts cut, and large integers as text."""
-        position = self._positions.get(decision.finding)
-        if position is None or decision.verdict not in ("relabel", "edit"):
-            return decision.value
+        value, position = decision.value, self._positions.get(decision.finding)
+        if position is None or value is None:
+            return value
         found = self._queue.iloc[position]
-        if decision.column not in (None, found["column"]):
-            return decision.value
+        column = found["column"] if decision.column is None else decision.column
+        label = self.session.table.label
+        if label is not None and column in (label, None) and decision.verdict != "edit":
+            names = [*self.session.classes, plain(found["suggested"])]
+            return [read_name(v, names) for v in value] if isinstance(value, list) else read_name(value, names)
+        if decision.verdict == "edit" and value == "" and self._is_missing(int(found["row"]), column):
+            raise InputError("This cell is empty already, so nothing was changed. Type a value, or close the editor.")
         suggested = plain(found["suggested"])
-        shown = suggested[:TEXT_LIMIT] if isinstance(suggested, str) else for_browser(suggested)
-        return suggested if shown is not None and shown == decision.value else decision.value
+        if column != found["column"] or suggested is None or isinstance(value, list):
+            return value
+        shown = suggested[:TEXT_LIMIT] if isinstance(suggested, str) else suggested
+        return suggested if value in (for_browser(shown), for_browser(show_name(suggested))) else value
+
+    def _is_missing(self, row: int, column: object) -> bool:
+        table = self.session.table
+        return isinstance(column, str) and column in table.frame.columns and table.cell(row, column) is None
 
     def _group_of(self, finding: str) -> str:
         group = self.session.group(finding)
@@ -234,15 +227,17 @@ class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is u
                 "next": self._next,
                 "draw": self._draw,
                 "filter": self._filter,
-                "facets": lambda r: Reply(r.seq, facets=self._views.facets()),
+                "facets": lambda r: Reply(r.seq, facets=self._views.facets(r.text)),
                 "find": lambda r: self._show_card(r, self._findings[self._views.find(r.text)]),
                 "cluster": self._cluster,
                 "terms": lambda r: Reply(r.seq, terms=self.session.terms),
                 "define": self._define,
+                "people": lambda r: Reply(r.seq, people=self.session.people),
             }
+            self.session.catch_up()
             return asks[request.ask](request)
         except Exception as error:  # noqa: BLE001 (the shell's crossing: no question stays without a reply)
-            return Reply(_seq_of(content), error=to_sentence(error))
+            return Reply(seq_of(content), error=to_sentence(error))
 
     def _page(self, request: Request) -> Reply:
         start, count = max(request.start, 0), min(max(request.count, 0), LARGEST_PAGE)
@@ -269,7 +264,7 @@ class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is u
         view = self._views.get(request.view)
         size = len(view)
         steps = ((request.start + step) % size for step in range(size))
-        is_open = (i for i in steps if not self._is_decided(view.places[i]))
+        is_open = (i for i in steps if self.session.is_open(self._findings[view.places[i]]))
         return Reply(request.seq, next(is_open, None))
 
     def _draw(self, request: Request) -> Reply:
@@ -279,11 +274,14 @@ class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is u
         return self._show_card(request, drawn[0])
 
     def _filter(self, request: Request) -> Reply:
-        view = self._views.open(request.filter or Filter(), self._is_decided)
+        view = self._views.open(request.filter or Filter(), lambda place: self.session.decided(self._findings[place]))
         return Reply(request.seq, 0, total=len(self._views.get(view)), view=view)
 
     def _cluster(self, request: Request) -> Reply:
-        return Reply(request.seq, cluster=self._find_cluster(request.finding))
+        found = self._find_cluster(request.finding)
+        shown = [replace(s, value=show_name(s.value)) for s in found.spellings]
+        says = self.session.tell_merge(found.column, [s.value for s in found.spellings], found.keep)
+        return Reply(request.seq, cluster=replace(found, spellings=shown, keep=show_name(found.keep), says=says))
 
     def _find_cluster(self, finding: str) -> Cluster:
         if self.session.blind:
@@ -300,9 +298,8 @@ class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is u
         about = request.definition
         if about is None:
             raise InputError("There is no definition to write down.")
-        # Classes that are large integers travel as text.
-        names = {for_browser(name): name for name in self.session.classes}
-        self.session.define(names.get(about.name, about.name), about.meaning, about.examples, about.borderline)
+        name = read_name(about.name, self.session.classes)
+        self.session.define(name, about.meaning, about.examples, about.borderline)
         return Reply(request.seq, terms=self.session.terms)
 
     def _place_of(self, finding: str) -> int:
@@ -311,18 +308,13 @@ class ReviewWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget is u
             self.session.decided(finding)  # says what is wrong
         return self._positions[finding]
 
-    def _is_decided(self, place: int) -> bool:
-        return self.session.decided(self._findings[place]) is not None
-
     # ------------------------------------------------------------ from Python
 
     def refresh(self) -> None:
         """Show what was decided elsewhere: by `session.decide(...)` in a cell, or by another view of the same log."""
-        decided = {name: self.session.decided(name) for name in self._findings}
-        self._note(self._findings)
-        answer = Answer(-1, decided=decided, progress=self._progress())
-        self.send(for_browser(answer))
-        self._show_progress(self._progress())
+        self.session.catch_up()
+        self._settle(self._findings, None)
+        self._say(self._intake.report(-1, Taken(findings=self._findings)))
 
     def _show_progress(self, progress: Progress) -> None:
         self.set_trait("progress", for_browser(progress))
@@ -349,17 +341,3 @@ def read_built(name: str) -> str:
             f"The front end of the review widget is not built: {path} is missing. Install dcai from a wheel, or in a "
             "checkout run `npm ci && npm run build` in labextension/. Without it, decide with dcai.Review."
         ) from error
-
-
-def to_sentence(error: Exception) -> str:
-    """Say an error to the person at the browser; one that is not ours is logged too."""
-    if not isinstance(error, DcaiError):
-        _logger.error("A message of the review widget failed.", exc_info=error)
-    pattern = next(words for kind, words in SENTENCES if isinstance(error, kind))
-    return pattern.format(str(error) or type(error).__name__)
-
-
-def _seq_of(content: object) -> int:
-    """Return the number of a message that could not be read, so that its answer finds its way."""
-    seq = content.get("seq") if isinstance(content, dict) else None
-    return seq if type(seq) is int else -1

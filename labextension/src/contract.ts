@@ -46,6 +46,9 @@ export interface Decision {
   value?: Scalar | Scalar[];
   column?: string | null;
   note?: string;
+  after?: string;
+  by?: string;
+  resolves?: string[];
 }
 
 export interface Outlook {
@@ -66,6 +69,8 @@ export interface Progress {
   can_redo: boolean;
   saved_to: string;
   outlook?: Outlook | null;
+  by?: string;
+  disputed?: number;
 }
 
 export interface Answer {
@@ -74,6 +79,7 @@ export interface Answer {
   error?: string | null;
   decided?: Record<string, string | null>;
   progress?: Progress | null;
+  told?: string;
 }
 
 export interface QueueItem {
@@ -87,27 +93,6 @@ export interface QueueItem {
   decided: string | null;
 }
 
-export interface Filter {
-  detector?: string;
-  column?: string;
-  pair?: string;
-  state?: '' | 'open' | 'decided';
-  text?: string;
-  order?: 'doubt' | 'row' | 'column' | 'kind';
-}
-
-export interface Facet {
-  name: string;
-  title: string;
-  count: number;
-}
-
-export interface Facets {
-  detectors: Facet[];
-  columns: Facet[];
-  pairs: Facet[];
-}
-
 export interface Spelling {
   value: Scalar;
   rows: number;
@@ -117,6 +102,7 @@ export interface Cluster {
   column: string;
   spellings: Spelling[];
   keep: Scalar;
+  says?: string;
 }
 
 export interface Spread {
@@ -167,6 +153,7 @@ export interface Cell {
   kind: string;
   cut: boolean;
   spread?: Spread | null;
+  missing?: boolean;
 }
 
 export interface Sentence {
@@ -192,6 +179,15 @@ export interface Group {
   statement: string;
 }
 
+export interface Said {
+  id: string;
+  by: string;
+  verdict: 'keep' | 'relabel' | 'edit' | 'exclude' | 'ambiguous' | 'unsure' | 'undo';
+  value: Scalar | Scalar[];
+  at: string;
+  note: string;
+}
+
 export interface Card {
   finding: Finding;
   cells: Cell[];
@@ -204,32 +200,8 @@ export interface Card {
   several?: boolean;
   sentence?: Sentence | null;
   context?: Context | null;
-}
-
-export interface Request {
-  seq: number;
-  ask: 'page' | 'card' | 'near' | 'next' | 'draw' | 'filter' | 'facets' | 'find' | 'cluster' | 'terms' | 'define';
-  start?: number;
-  count?: number;
-  finding?: string;
-  view?: number;
-  filter?: Filter | null;
-  text?: string;
-  definition?: Definition | null;
-}
-
-export interface Reply {
-  seq: number;
-  start?: number | null;
-  items?: QueueItem[] | null;
-  total?: number | null;
-  card?: Card | null;
-  progress?: Progress | null;
-  error?: string | null;
-  view?: number | null;
-  facets?: Facets | null;
-  cluster?: Cluster | null;
-  terms?: Terms | null;
+  said?: Said[];
+  remark?: string;
 }
 
 export interface Parameter {
@@ -349,6 +321,55 @@ export interface RunProgress {
   cell_source: string;
   folder: string;
   seconds_left?: number | null;
+}
+
+export interface Filter {
+  detector?: string;
+  column?: string;
+  pair?: string;
+  state?: '' | 'open' | 'decided' | 'disputed';
+  text?: string;
+  order?: 'doubt' | 'row' | 'column' | 'kind';
+}
+
+export interface Facet {
+  name: string;
+  title: string;
+  count: number;
+}
+
+export interface Facets {
+  detectors: Facet[];
+  columns: Facet[];
+  pairs: Facet[];
+  totals?: Record<string, number>;
+}
+
+export interface Request {
+  seq: number;
+  ask: 'page' | 'card' | 'near' | 'next' | 'draw' | 'filter' | 'facets' | 'find' | 'cluster' | 'terms' | 'define' | 'people';
+  start?: number;
+  count?: number;
+  finding?: string;
+  view?: number;
+  filter?: Filter | null;
+  text?: string;
+  definition?: Definition | null;
+}
+
+export interface Reply {
+  seq: number;
+  start?: number | null;
+  items?: QueueItem[] | null;
+  total?: number | null;
+  card?: Card | null;
+  progress?: Progress | null;
+  error?: string | null;
+  view?: number | null;
+  facets?: Facets | null;
+  cluster?: Cluster | null;
+  terms?: Terms | null;
+  people?: string[] | null;
 }
 
 export interface NotebookView {

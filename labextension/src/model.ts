@@ -89,7 +89,9 @@ export class PanelModel {
         this._take(list);
       }
     } catch (error) {
-      this.error = String(error instanceof Error ? error.message : error);
+      if (asked === this._asked) {
+        this.error = String(error instanceof Error ? error.message : error);
+      }
     }
     if (asked === this._asked) {
       this.loading = false;
@@ -139,11 +141,21 @@ export class PanelModel {
     const shown = this.histories.get(pipeline)?.runs.length ?? 0;
     try {
       const limit = more ? shown + PAGE : Math.max(PAGE, shown);
-      this.histories.set(pipeline, await this._api.runs(root, pipeline, limit));
-      this._changed.emit();
+      const runs = await this._api.runs(root, pipeline, limit);
+      if (this._isShown(root)) {
+        this.histories.set(pipeline, runs);
+        this._changed.emit();
+      }
     } catch (error) {
-      this._failed.emit(error);
+      if (this._isShown(root)) {
+        this._failed.emit(error);
+      }
     }
+  }
+
+  /** Whether a repository is still the one that is shown: another may have a pipeline of the same name. */
+  private _isShown(root: string): boolean {
+    return this.list?.root === root;
   }
 
   openForm(pipeline: PipelineSummary): void {
@@ -184,10 +196,13 @@ export class PanelModel {
     }
     form.sending = true;
     this._changed.emit();
+    const root = this.list?.root ?? '';
     try {
-      const name = await this._api.run(this.list?.root ?? '', pipeline, filled.json);
-      this.forms.delete(pipeline);
-      this.open.add(pipeline);
+      const name = await this._api.run(root, pipeline, filled.json);
+      if (this._isShown(root)) {
+        this.forms.delete(pipeline);
+        this.open.add(pipeline);
+      }
       this._follow(name);
       return true;
     } catch (error) {

@@ -1,9 +1,11 @@
 /** One promotion on the server: begun, followed, and written or called off. */
 import { type ISignal, Signal } from '@lumino/signaling';
-import type { Api } from './api';
+import { type Api, ServerRefusal } from './api';
 import type { PromoteProgress, PromoteRequest, Promotion } from './contract';
 
 const POLL = 500;
+/** So often a question is asked again while the server cannot be reached: for a minute. */
+const TRIES = 120;
 
 export type Planned = PromoteProgress & { preview: Promotion };
 export type Done = PromoteProgress & { promotion: Promotion };
@@ -54,7 +56,7 @@ export class PromotionJob {
 
   /** Write what was shown. */
   async write(): Promise<Done> {
-    let progress = await this._decide(true);
+    let progress = await this._reach(() => this._decide(true));
     while (!progress.promotion) {
       await this._pause();
       progress = await this._look();
@@ -78,8 +80,22 @@ export class PromotionJob {
     return this._api.decide({ job: this._job, go });
   }
 
+  /** Ask until the server answers: what was begun goes on there, also while it cannot be reached. */
+  private async _reach(ask: () => Promise<PromoteProgress>): Promise<PromoteProgress> {
+    for (let left = TRIES; ; left--) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (error instanceof ServerRefusal || left === 0) {
+          throw error;
+        }
+        await this._pause();
+      }
+    }
+  }
+
   private async _look(): Promise<PromoteProgress> {
-    const progress = await this._api.promotion(this._job);
+    const progress = await this._reach(() => this._api.promotion(this._job));
     this.seconds = progress.seconds;
     if (!progress.preview && !progress.promotion) {
       this._changed.emit();

@@ -81,6 +81,37 @@ describe('the list', () => {
     expect(model.list?.pipelines).toEqual([TRAIN]);
   });
 
+  test('what comes late for a repository that is no longer shown changes nothing', async () => {
+    let refuse: (error: Error) => void = () => undefined;
+    api.pipelines.mockImplementationOnce(() => new Promise((_, reject) => (refuse = reject)));
+    const late = model.refresh();
+    await model.refresh();
+    refuse(new ServerRefusal('No such folder.', 404));
+    await late;
+    expect(model.error).toBe('');
+
+    // Another repository has a pipeline of the same name: its runs are not those of the first one.
+    const old = { runs: [progress('failed').record], total: 1 };
+    let answer: (runs: typeof old) => void = () => undefined;
+    (api.runs as ReturnType<typeof vi.fn>).mockImplementationOnce(() => new Promise(resolve => (answer = resolve)));
+    const loading = model.loadRuns('train');
+    model.openForm(TRAIN);
+    let begin: (name: RunName) => void = () => undefined;
+    api.run.mockImplementationOnce(() => new Promise(resolve => (begin = resolve)));
+    const starting = model.start('train');
+    api.pipelines.mockResolvedValue({ ...list(TRAIN), root: 'other' });
+    await model.refresh();
+    model.openForm(TRAIN);
+    answer(old);
+    begin(NAME);
+    await loading;
+    expect(await starting).toBe(true);
+    expect(model.histories.get('train')?.runs).toEqual([]);
+    expect(model.forms.has('train')).toBe(true);
+    expect(model.liveOf('train')).toEqual([]);
+    expect([...model.live.keys()]).toEqual(['r1']);
+  });
+
   test('a run that goes on already is followed', async () => {
     api.pipelines.mockResolvedValueOnce(list({ ...TRAIN, last: progress('running').record }));
     await model.refresh();

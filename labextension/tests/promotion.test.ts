@@ -83,3 +83,28 @@ test('a refusal is handed on', async () => {
   api.promote.mockRejectedValue(new ServerRefusal('No such notebook.', 404));
   await expect(job.plan()).rejects.toThrow('No such notebook.');
 });
+
+test('what was agreed to is followed to its end, also while the server cannot be reached', async () => {
+  const planning = job.plan();
+  api.promotion.mockRejectedValueOnce(new TypeError('Failed to fetch'));
+  await vi.advanceTimersByTimeAsync(600);
+  api.promotion.mockResolvedValue(progress({ preview: PROMOTION }));
+  await vi.advanceTimersByTimeAsync(1200);
+  await planning;
+  api.decide.mockRejectedValueOnce(new TypeError('Failed to fetch'));
+  api.promotion.mockRejectedValueOnce(new TypeError('Failed to fetch'));
+  const writing = job.write();
+  await vi.advanceTimersByTimeAsync(1100);
+  api.promotion.mockResolvedValue(progress({ promotion: PROMOTION }));
+  await vi.advanceTimersByTimeAsync(1100);
+  expect((await writing).promotion).toEqual(PROMOTION);
+  expect(api.decide).toHaveBeenCalledTimes(2);
+});
+
+test('a server that is away for long is not waited for without end', async () => {
+  const planning = job.plan();
+  const outcome = expect(planning).rejects.toThrow('Failed to fetch');
+  api.promotion.mockRejectedValue(new TypeError('Failed to fetch'));
+  await vi.advanceTimersByTimeAsync(70_000);
+  await outcome;
+});

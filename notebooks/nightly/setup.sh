@@ -2,8 +2,12 @@
 # Make the two pipelines of this folder, once, in a git repository that holds a copy of it.
 set -e
 python shop.py 1
-dcai promote train.ipynb --no-check --yes --input shop.sqlite --output model.json --output reference.csv --gate 'precision >= 0.7'
+dcai promote train.ipynb --no-check --yes --input shop.sqlite --output model.json --output reference.csv
 cat >> pipelines/train/pipeline.yaml <<'YAML'
+gates:
+  precision: {min: 0.7}
+  schema:
+    shop.sqlite#sales: {columns: {sale: integer, customer: integer, amount: number, returned: integer}, unique: [sale]}
 triggers:
   data: false                          # the database changes every day; what counts is whether it looks different
   drift:

@@ -8,7 +8,8 @@ import pytest
 
 from dcai.base.contract import for_browser, from_json, from_plain, to_json, to_plain, to_typescript
 from dcai.base.errors import InputError
-from dcai.base.records import Correction, Decision, Group, Progress, Reply
+from dcai.base.messages import Reply
+from dcai.base.records import Correction, Decision, Group, Progress
 
 LINE = Correction(1, "i", "relabel", {"id": 3}, None, "y", "a", "b", "r", "ada", "t", {"doubt": 0.5}, "")
 
@@ -66,3 +67,9 @@ def test_json_that_is_none() -> None:
 
 def test_what_a_browser_cannot_hold() -> None:
     assert for_browser({"id": 2**60, "x": [float("nan"), 1.5]}) == {"id": str(2**60), "x": [None, 1.5]}
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 200_000, "9" * 5000, '{"a": NaN}'])
+def test_what_cannot_be_parsed_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"Decision is not valid JSON: .+|NaN is not a JSON value\. Use null"):
+        from_json(Decision, text)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,34 @@ def test_lines_are_appended(tmp_path: Path) -> None:
     append_lines(tmp_path / "a", ["é", "2"])
     append_lines(tmp_path / "a", ["3"])
     assert (tmp_path / "a").read_text(encoding="utf-8") == "é\n2\n3\n"
+
+
+def break_folders(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Let folders refuse to be written through; files do not."""
+    whole = os.fsync
+
+    def refuse(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        whole(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+
+
+def test_a_file_system_whose_folders_cannot_be_synced_takes_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_folders(monkeypatch, errno.EINVAL)
+    append_lines(tmp_path / "a", ["1"])
+    write_atomic(tmp_path / "b", "2")
+    assert (tmp_path / "a").read_text() + (tmp_path / "b").read_text() == "1\n2"
+
+
+def test_lines_whose_file_may_have_no_name_are_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_folders(monkeypatch, errno.EIO)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        append_lines(tmp_path / "a", ["1"])
+    assert (tmp_path / "a").read_text() == ""
 
 
 def test_hashing(tmp_path: Path) -> None:

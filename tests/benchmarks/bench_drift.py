@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dcai.experiments.divergences import measure_psi
+from dcai.experiments.batches.divergences import measure_psi
 from dcai.experiments.shifts import drift
 
 ALPHA = 0.01
 ROWS = 300
+VISITS = 5
 WORDS = ["good", "bad", "late", "quick", "slow", "kind", "cold", "warm", "large", "small"]
 
 
@@ -54,6 +55,8 @@ def count_alarms(draws: int, label: str | None, rows: int = ROWS) -> tuple[int, 
     raw = 0
     for number in range(draws):
         one, other = draw(rows, 2 * number, texts=number % 4 == 0), draw(rows, 2 * number + 1, texts=number % 4 == 0)
+        if number % 2:  # dates as a text file holds them
+            one, other = (f.assign(when=f["when"].dt.strftime("%Y-%m-%d %H:%M")) for f in (one, other))
         found = drift(one, other, label=label, alpha=ALPHA)
         alarms += found.drifted
         raw += bool((found.tests["p_corrected"] <= ALPHA).any())
@@ -61,6 +64,27 @@ def count_alarms(draws: int, label: str | None, rows: int = ROWS) -> tuple[int, 
         if (number + 1) % 100 == 0:
             print(f"{number + 1} draws: {alarms} alarms, {raw} without the least sizes", file=sys.stderr, flush=True)
     return alarms, raw, kinds
+
+
+def count_bonded_alarms(draws: int, rows: int = ROWS) -> dict[str, int]:
+    """Count false alarms where rows come in fives: visits of one person, told as such and not, and copies of one row."""
+    alarms = dict.fromkeys(("visits, groups=", "visits as single rows", "copies"), 0)
+    for number in range(draws):
+        visits = [draw_visits(rows, 2 * number + side) for side in (0, 1)]
+        copies = [pd.concat([draw(rows // VISITS, 2 * number + side)] * VISITS, ignore_index=True) for side in (0, 1)]
+        alarms["visits, groups="] += drift(*visits, label="label", groups="person", alpha=ALPHA).drifted
+        single = [f.drop(columns="person") for f in visits]
+        alarms["visits as single rows"] += drift(*single, label="label", alpha=ALPHA).drifted
+        alarms["copies"] += drift(*copies, label="label", alpha=ALPHA).drifted
+    return alarms
+
+
+def draw_visits(rows: int, seed: int) -> pd.DataFrame:
+    """Draw visits of persons who differ more than their visits do."""
+    random = np.random.default_rng(seed + 500_000)
+    persons = draw(rows // VISITS, seed).assign(person=np.arange(rows // VISITS) + rows * seed)
+    visits = pd.concat([persons] * VISITS, ignore_index=True)
+    return visits.assign(normal=visits["normal"] + 0.3 * random.normal(size=len(visits)))
 
 
 SHIFTS: dict[str, tuple[list[float], Callable[[pd.DataFrame, float, np.random.Generator], pd.DataFrame]]] = {
@@ -168,6 +192,8 @@ def main() -> None:
             f"nominal {ALPHA:.0%}), {sure} without the least sizes; {(time.process_time() - started) / draws:.2f} CPU s a call; {sorted(set(kinds))}"
         )
         sys.stdout.flush()
+    for how, alarms in count_bonded_alarms(asked.draws // 4).items():
+        print(f"no change, {ROWS} rows a side in fives, {how}: {alarms} alarms in {asked.draws // 4} draws")
     print(f"\n{'change':28} {'size':>6} {'dcai':>6} {'plain':>6} {'index':>6}   (share of {asked.repeats} draws found)")
     for name, size, ours, plain, index in measure_power(asked.repeats):
         print(f"{name:28} {size:6.2f} {ours:6.2f} {plain:6.2f} {index:6.2f}")

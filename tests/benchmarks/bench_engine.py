@@ -28,9 +28,9 @@ import nbclient
 import nbformat
 import papermill
 
+from dcai.pipelines.archive.ledger import read_record
 from dcai.pipelines.engine import DcaiEngine
-from dcai.pipelines.ledger import read_record
-from dcai.pipelines.pool import KernelPool
+from dcai.pipelines.processes.pool import KernelPool
 from dcai.pipelines.runs import run
 from tests.pipelines.conftest import make_notebook
 
@@ -44,7 +44,7 @@ left = [n for n, there in (("pandas", hasattr(pd, "leak")), ("builtins", hasattr
 pd.leak = builtins.leak = leak = sys.modules["leak"] = os.environ["LEAK"] = "1"
 pd.set_option("display.max_rows", 7)
 os.chdir("/")
-from dcai.pipelines.notebook import record
+from dcai.pipelines.runtime.notebook import record
 record(left=left, pid=os.getpid(), drawn=float(np.random.rand()), python=random.random())"""
 
 

@@ -2,9 +2,8 @@
 
     python tests/benchmarks/bench_findings.py [--data FOLDER] [NAME ...]
 
-Data that packages carry, with errors planted, are always there. Real sets are read from FOLDER (default
-``../shared/bench`` beside the checkout) where it exists: ``labels/*/{data,annotators}.parquet`` and
-``tables/*/{dirty,clean}.csv``.
+Data that packages carry, with errors planted, are always there. Real sets are read from FOLDER:
+``labels/*/{data,annotators}.parquet`` and ``tables/*/{dirty,clean}.csv``.
 NAME picks sets by a part of their names.
 
 Each measurement is a process of its own on one thread. `F1` is that of the flagged rows or cells, `best F1` that of as
@@ -32,7 +31,6 @@ from peers import METHODS, NotInstalled
 from sets import CellSet, LabelSet, list_sets
 from sklearn.metrics import average_precision_score
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "bench"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1")
 COLUMNS = {
     "labels": ("precision", "recall", "F1", "best F1", "AP", "lift100"),
@@ -126,20 +124,20 @@ def show(kind: str, name: str, method: str, scores: dict[str, Any]) -> str:
 def main() -> None:
     """Print the table, one kind of data after the other."""
     ask = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    ask.add_argument("--data", type=Path, default=DATA, help="a folder of real sets (default: %(default)s)")
+    ask.add_argument("--data", type=Path, help="a folder of real sets")
     ask.add_argument("--one", nargs=2, metavar=("SET", "METHOD"), help=argparse.SUPPRESS)
     ask.add_argument("names", nargs="*", help="parts of the names of sets; all without")
     options = ask.parse_args()
-    folder = options.data if (options.data / "labels").is_dir() or (options.data / "tables").is_dir() else None
+    folder = options.data
+    if folder is not None and not ((folder / "labels").is_dir() or (folder / "tables").is_dir()):
+        ask.error(f"{folder} holds neither labels/ nor tables/.")
     sets = list_sets(folder)
     if options.one:
         name, method = options.one
         print(json.dumps(measure(*sets[name], method)))
         return
     if folder is None:
-        print(
-            f"There are no real sets in {options.data}: only those that packages carry are measured (--data names another folder)."
-        )
+        print("Only the sets that packages carry are measured; --data names a folder of real ones.")
     for kind, columns in COLUMNS.items():
         chosen = [
             n

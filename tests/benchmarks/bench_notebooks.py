@@ -18,9 +18,9 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from dcai.base.errors import DcaiError
-from dcai.pipelines.documents import PARAMETERS, is_python, is_tagged, parse_cell, read_notebook
-from dcai.pipelines.parameters import find_in
-from dcai.pipelines.problems import lint_in
+from dcai.pipelines.notebooks.documents import PARAMETERS, is_python, is_tagged, parse_cell, read_notebook
+from dcai.pipelines.notebooks.parameters import find_in
+from dcai.pipelines.notebooks.problems import lint_in
 
 SHOWN = 80
 

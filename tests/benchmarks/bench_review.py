@@ -1,17 +1,24 @@
 """How quick the review is in a real browser: first paint, a verdict's feedback, and when it is saved, in a large queue.
 
-    python tests/benchmarks/bench_review.py [ROWS] [FINDINGS] [DECISIONS]
+    python tests/benchmarks/bench_review.py [ROWS] [FINDINGS] [DECISIONS] [LINES]
+    python tests/benchmarks/bench_review.py --python [ROWS] [FINDINGS] [DECISIONS] [LINES]
 
 A table of ROWS rows (default 1,000,000) with FINDINGS findings (default 100,000) is reviewed by keyboard in JupyterLab.
 Printed are the median and the 95th percentile of DECISIONS (default 150) decisions: `next row` is the time from the key to
 the frame that shows the next card, `saved` the time until the page shows the decision as saved, which it is on disk then.
+The log holds LINES decisions of another reviewer before (default 0), about the least doubted findings.
+
+With `--python` no browser is opened: the widget's answers alone are timed, with the disk, for every kind of message, after
+another process has appended to the log too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +26,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.serving import BROWSER_OPTIONS, find_browser, serve_lab
+from tests.browser.serving import BROWSER_OPTIONS, serve_lab
 from tests.browser.steps import Lab, open_notebook, write_notebook
+from tools.browser import find_installed
 
 MAKE = """
 import time
@@ -52,6 +60,12 @@ class Found:
 audit = Found(make_table(frame, "y", key="id"), findings, chances)
 audit.table.kinds, audit.table.row_hashes, audit.table.label_hashes  # an audit has made these
 print("ready")
+"""
+# Another reviewer has decided before, about findings from the end of the queue; one write, so that it takes no hour.
+DECIDED = """
+if {lines}:
+    dcai.Review(audit, "corrections/y.jsonl", by="eve")._decide_all(
+        [(name, "keep", None, None) for name in findings["finding"].iloc[-{lines}:]])
 """
 REVIEW = """
 start = time.perf_counter()
@@ -93,9 +107,9 @@ def run_cell(page: Any, number: int) -> None:
     page.keyboard.press("Shift+Enter")
 
 
-def measure(lab: Lab, page: Any, rows: int, found: int, decisions: int, pause: int) -> dict[str, Any]:
+def measure(lab: Lab, page: Any, make: str, decisions: int, pause: int) -> dict[str, Any]:
     """Review by keyboard, and return the times in milliseconds."""
-    notebook = write_notebook(lab.root / "bench.ipynb", MAKE.format(rows=rows, found=found), REVIEW)
+    notebook = write_notebook(lab.root / "bench.ipynb", make, REVIEW)
     open_notebook(page, lab, notebook)
     run_cell(page, 0)
     page.get_by_text("ready", exact=True).wait_for(timeout=600_000)
@@ -118,16 +132,83 @@ def measure(lab: Lab, page: Any, rows: int, found: int, decisions: int, pause: i
     }
 
 
-def main(rows: int = 1_000_000, found: int = 100_000, decisions: int = 150) -> None:
+def write_make(rows: int, found: int, lines: int) -> str:
+    """Write the code that makes the data, the findings and the log."""
+    made = MAKE.format(rows=rows, found=found)
+    return made.replace('print("ready")', DECIDED.format(lines=lines) + 'print("ready")')
+
+
+class Timer:
+    """A widget whose answers are timed."""
+
+    def __init__(self, audit: Any, by: str) -> None:
+        import dcai
+
+        start = time.perf_counter()
+        self.widget = dcai.review(audit, "corrections/y.jsonl", by=by)
+        self.widget.send = lambda content, buffers=None: self.heard.append(content)
+        self.heard: list[Any] = []
+        self.opened = 1000 * (time.perf_counter() - start)
+        self.sent = 0
+
+    def tell(self, **content: Any) -> float:
+        """Send one message, and return the milliseconds until it was answered."""
+        self.sent += 1
+        start = time.perf_counter()
+        self.widget._handle_custom_msg({"seq": self.sent, **content}, [])
+        took = 1000 * (time.perf_counter() - start)
+        if self.heard[-1].get("error"):
+            raise RuntimeError(self.heard[-1]["error"])
+        return took
+
+    def decide(self, verdict: str, finding: str = "", **fields: Any) -> float:
+        """Decide as a key does."""
+        return self.tell(client_id=f"c{self.sent}", finding=finding, verdict=verdict, **fields)
+
+
+def time_messages(rows: int, found: int, decisions: int, lines: int) -> dict[str, list[float]]:
+    """Return the milliseconds that each kind of message took."""
+    space: dict[str, Any] = {}
+    exec(write_make(rows, found, lines), space)
+    audit, names = space["audit"], [str(n) for n in space["findings"]["finding"]]
+    mine = Timer(audit, "ada")
+    part, rest = names[:decisions], names[decisions : 2 * decisions]
+    times = {"open": [mine.opened], "card": [mine.tell(ask="card", finding=n) for n in part]}
+    times["keep (q)"] = [mine.decide("keep", n) for n in part]
+    times["take the suggestion (w)"] = [mine.decide("relabel", n, value="class 1", column="y") for n in rest]
+    times["undo"] = [mine.decide("undo") for _ in part]
+    times["redo"] = [mine.decide("redo") for _ in part]
+    other = Timer(audit, "bob")
+    after = []
+    for mark, name in enumerate(names[2 * decisions : 2 * decisions + 20]):
+        other.decide("keep", names[3 * decisions + mark])
+        after.append(mine.decide("keep", name))
+    times["keep, after another's line"] = after
+    times["terms"] = [mine.tell(ask="terms")]
+    return times
+
+
+def main_python(rows: int = 1_000_000, found: int = 100_000, decisions: int = 100, lines: int = 50_000) -> None:
+    """Measure without a browser, and print one table."""
+    with tempfile.TemporaryDirectory() as home, contextlib.chdir(home):
+        times = time_messages(rows, found, decisions, lines)
+    print(f"{rows:,} rows, {found:,} findings, a log of {lines:,} lines; milliseconds")
+    print(f"{'':28}{'p50':>8}{'p95':>8}{'largest':>9}")
+    for name, took in times.items():
+        late = statistics.quantiles(took, n=20)[-1] if len(took) > 1 else took[0]
+        print(f"{name:28}{statistics.median(took):8.1f}{late:8.1f}{max(took):9.1f}")
+
+
+def main(rows: int = 1_000_000, found: int = 100_000, decisions: int = 150, lines: int = 0) -> None:
     """Measure, and print one table."""
     with tempfile.TemporaryDirectory() as home, serve_lab(Path(home)) as lab, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=BROWSER_OPTIONS)
+        browser = playwright.chromium.launch(executable_path=find_installed(), args=BROWSER_OPTIONS)
         context = browser.new_context(
             viewport={"width": 1280, "height": 900}, extra_http_headers={"Authorization": f"token {lab.token}"}
         )
-        times = measure(lab, context.new_page(), rows, found, decisions, 250)
+        times = measure(lab, context.new_page(), write_make(rows, found, lines), decisions, 250)
         browser.close()
-    print(f"{rows:,} rows, {found:,} findings, {len(times['saved'])} decisions; milliseconds")
+    print(f"{rows:,} rows, {found:,} findings, {lines:,} lines, {len(times['saved'])} decisions; milliseconds")
     print(f"{'':24}{'p50':>8}{'p95':>8}")
     print(f"{'dcai.review(audit)':24}{times['made']:8.0f}")
     print(f"{'first paint':24}{times['first']:8.0f}")
@@ -137,4 +218,6 @@ def main(rows: int = 1_000_000, found: int = 100_000, decisions: int = 150) -> N
 
 
 if __name__ == "__main__":
-    main(*(int(word.replace("_", "").replace(",", "")) for word in sys.argv[1:]))
+    words = [word for word in sys.argv[1:] if word != "--python"]
+    run = main_python if "--python" in sys.argv else main
+    run(*(int(word.replace("_", "").replace(",", "")) for word in words))

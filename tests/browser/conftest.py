@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 
-from .serving import BROWSER_OPTIONS, find_browser, serve_lab
+from tools.browser import find_installed
+
+from .serving import BROWSER_OPTIONS, serve_lab
 from .steps import Lab, take_shot
 
 playwright_api = pytest.importorskip("playwright.sync_api")
@@ -48,7 +50,7 @@ def browser() -> Iterator[Any]:
     with playwright_api.sync_playwright() as playwright:
         playwright_api.expect.set_options(timeout=PATIENCE)
         try:
-            started = playwright.chromium.launch(executable_path=find_browser(), args=BROWSER_OPTIONS)
+            started = playwright.chromium.launch(executable_path=find_installed(), args=BROWSER_OPTIONS)
         except playwright_api.Error as error:
             if os.environ.get("DCAI_REQUIRE_BROWSER"):
                 raise

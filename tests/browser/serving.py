@@ -13,8 +13,6 @@ from pathlib import Path
 
 from .steps import Lab
 
-# The wrapper script comes last: it prints a line of its own.
-CHROMIUM = ("/usr/lib/chromium/chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 OPTIONS = [
     "--no-browser",
     "--allow-root",
@@ -36,11 +34,6 @@ BROWSER_OPTIONS = [
 ]
 
 
-def find_browser() -> str | None:
-    """Return the path of the installed Chromium; None for the one that Playwright has downloaded."""
-    return next((path for path in CHROMIUM if Path(path).exists()), None)
-
-
 @contextmanager
 def serve_lab(home: Path) -> Iterator[Lab]:
     """Run JupyterLab over an empty folder inside of `home`, with settings of its own."""
@@ -51,6 +44,8 @@ def serve_lab(home: Path) -> Iterator[Lab]:
     (home / "app" / "overrides.json").write_text(json.dumps(quiet))
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     places += ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    # The keys of sensitive columns are kept in the last one.
+    places += ("XDG_CONFIG_HOME",)
     environment = {**os.environ, **{name: str(home / name.lower()) for name in places}}
     own = [f"--ServerApp.root_dir={root}", f"--LabApp.app_settings_dir={home / 'app'}"]
     log = (home / "log.txt").open("w")
@@ -65,9 +60,18 @@ def serve_lab(home: Path) -> Iterator[Lab]:
         about = home / "jupyter_runtime_dir" / f"jpserver-{server.pid}.json"
         yield wait_for_server(server, about, root, home / "log.txt")
     finally:
-        server.terminate()
-        server.wait(timeout=30)
+        stop(server)
         log.close()
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server; one that does not end by itself is killed."""
+    server.terminate()
+    try:
+        server.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait(timeout=30)
 
 
 def wait_for_server(server: subprocess.Popen[bytes], about: Path, root: Path, log: Path) -> Lab:

@@ -7,6 +7,7 @@ import os
 import re
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,13 @@ def open_notebook(page: Any, lab: Lab, notebook: Path, within: str = "lab") -> N
     path = notebook.relative_to(lab.root).as_posix()
     page.goto(f"{lab.url}notebooks/{path}" if within == "notebook" else f"{lab.url}lab/tree/{path}?reset")
     page.wait_for_function(KERNEL_IS_IDLE)
+    wait_until_restored(page)
+
+
+def wait_until_restored(page: Any) -> None:
+    """Wait until the page has its layout: until then it may take the focus away from what was clicked."""
+    page.evaluate("() => window.jupyterapp.restored.then(() => null)")
+    page.locator("#jupyterlab-splash").wait_for(state="detached")
 
 
 def run_command(page: Any, command: str, args: dict[str, Any] | None = None) -> None:
@@ -73,6 +81,7 @@ def set_theme(page: Any, theme: str) -> None:
 def take_shot(page: Any, name: str) -> None:
     """Save a screenshot, if a folder for them is named."""
     folder = os.environ.get("DCAI_SCREENSHOTS")
+    name += "-notebook" if "/notebooks/" in page.url else ""
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(Path(folder) / f"{re.sub(r'[^a-zA-Z0-9_.-]+', '-', name)}.png"))
@@ -89,16 +98,25 @@ def open_review(page: Any) -> Any:
     return widget
 
 
+def wait_until(holds: Callable[[], object], what: str, seconds: float = 60, page: Any = None) -> None:
+    """Wait until something holds that no page shows; a `page` whose traffic the test relays goes on meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"this did not come about: {what}"
+        if page is None:
+            time.sleep(0.05)
+        else:
+            page.wait_for_timeout(50)
+
+
 def log_of(path: Path) -> list[dict[str, Any]]:
     """Read the whole lines of a correction log as it is on disk; the last may be on its way."""
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]] if path.exists() else []
 
 
-def wait_for_lines(path: Path, count: int) -> list[dict[str, Any]]:
+def wait_for_lines(path: Path, count: int, page: Any = None) -> list[dict[str, Any]]:
     """Wait until a log has so many lines, and return them."""
-    deadline = time.monotonic() + 20
-    while len(log_of(path)) < count and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: len(log_of(path)) >= count, f"{count} lines in {path.name}", seconds=30, page=page)
     lines = log_of(path)
     assert len(lines) == count
     return lines

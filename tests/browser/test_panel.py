@@ -10,10 +10,18 @@ from playwright.sync_api import expect
 
 from dcai.shells.cli_demo import PANEL_URL
 
-from .steps import open_notebook, run_command, set_theme, write_notebook
+from .steps import open_notebook, run_command, set_theme, wait_until, wait_until_restored, write_notebook
 
 PARAMETERS = "rate: float = 0.1  # how fast it learns\nrounds: int = 2\nkind: str = 'fast'\nseed: int | None = None"
-WORK = "import time\nimport dcai\n\nscore = rate * rounds\nfor _ in range(rounds):\n    time.sleep(0.2)"
+# More than two rounds wait for a file, so that a test may look at the run for as long as it needs.
+WORK = """import time
+from pathlib import Path
+import dcai
+
+score = rate * rounds
+end = time.monotonic() + 120
+while rounds > 2 and not Path('go').exists() and time.monotonic() < end:
+    time.sleep(0.1)"""
 RESULT = "dcai.record(score=score)\nassert rounds < 100, f'{rounds} rounds are too many'"
 TOOLBAR = '.jp-NotebookPanel-toolbar [data-jp-item-name="dcai-promote"] jp-button'
 
@@ -85,6 +93,7 @@ def test_promote_run_and_look(page, lab, folder, notebook, shot):
     expect(panel.get_by_text("Cell 3 of 4")).to_be_visible()
     expect(panel.locator("code", has_text="import time")).to_be_visible()
     shot("run-live")
+    (folder / "go").touch()
     past = panel.get_by_role("list", name="Past runs")
     expect(past).to_contain_text("succeeded")
     expect(past).to_contain_text("0.5")
@@ -176,8 +185,7 @@ def test_a_check_run_is_cancelled_from_the_panel(page, lab, folder, shot):
     expect(
         page.locator(".Toastify__toast", has_text="Promoting long: running it once in a fresh kernel")
     ).to_be_visible()
-    while not (folder / "pid").exists() or not (folder / "pid").read_text():
-        page.wait_for_timeout(100)
+    wait_until(lambda: (folder / "pid").exists() and (folder / "pid").read_text(), "the check run's cell")
     shot("promote-check-light")
     set_theme(page, "JupyterLab Dark")
     shot("promote-check-dark")
@@ -234,7 +242,9 @@ def test_an_address_opens_the_panel(address, page, lab):
 
 def test_without_that_address_the_panel_stays_away(page, lab):
     page.goto(f"{lab.url}lab?reset")
+    # What an address asks for is done by then.
     expect(page.locator("#filebrowser")).to_be_visible()
+    wait_until_restored(page)
     expect(panel_of(page)).to_be_hidden()
 
 
@@ -283,7 +293,7 @@ def test_cells_are_tagged_and_audited(page, lab, folder, shot):
     )
     assert sources[1] == 'import dcai\n\naudit = dcai.audit(things, label="a \\"quoted\\" class")\naudit'
     # The questions to the kernel took no execution number.
-    expect(page.locator(".jp-InputPrompt").nth(1)).to_have_text("[2]:")
+    expect(page.locator(".jp-InputPrompt").nth(1)).to_have_text("[2]:", timeout=120_000)  # the audit takes its time
     shot("audited")
 
     run_command(page, "dcai:review")
@@ -313,14 +323,15 @@ def test_the_panel_works_by_keyboard_and_follows_a_run_of_another(page, lab, fol
 
     run = [sys.executable, "-m", "dcai", "run", "train-model", "-p", "rounds=30", "--root", str(folder)]
     with subprocess.Popen(run, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        live = panel.get_by_role("region", name="Run of train-model under way")
-        refresh = panel.get_by_role("button", name="Refresh the pipelines")
-        while not list(folder.glob("runs/train-model/*/run.json")):
-            page.wait_for_timeout(100)
-        refresh.click()
-        expect(live).to_contain_text("Cell 3 of 4")
-        live.get_by_role("button", name="Cancel run").click()
-        assert process.wait(timeout=30) == 143
+        try:
+            live = panel.get_by_role("region", name="Run of train-model under way")
+            wait_until(lambda: list(folder.glob("runs/train-model/*/run.json")), "the run's record")
+            panel.get_by_role("button", name="Refresh the pipelines").click()
+            expect(live).to_contain_text("Cell 3 of 4")
+            live.get_by_role("button", name="Cancel run").click()
+            assert process.wait(timeout=30) == 143
+        finally:
+            process.kill()  # one that has ended stays as it is
     expect(panel).to_contain_text("interrupted")
 
 

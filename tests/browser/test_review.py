@@ -67,7 +67,7 @@ def row_of(root):
 @pytest.mark.parametrize("within", ["lab", "notebook"])
 def test_decide_by_keyboard_and_find_it_on_disk(within, page, log, open_in, shot):
     root = open_in(within)
-    shot(f"review-light-{within}")
+    shot("review-light")
     rows = []
     for key in ("w", "q", "e", "n", "w"):
         before = row_of(root)
@@ -84,7 +84,7 @@ def test_decide_by_keyboard_and_find_it_on_disk(within, page, log, open_in, shot
     assert lines[0]["value"] in ("refund", "delivery", "complaint")
     assert {line["by"] for line in lines} == {"ada"}
     expect(root.locator(".dcai-review-saved")).to_have_text("saved to …/corrections/intent.jsonl")
-    shot(f"review-decided-{within}")
+    shot("review-decided")
 
     # Keys in the note decide nothing; the note is saved with the decision.
     page.keyboard.press("m")
@@ -96,13 +96,13 @@ def test_decide_by_keyboard_and_find_it_on_disk(within, page, log, open_in, shot
     line = wait_for_lines(log, 6)[-1]
     assert (line["verdict"], line["note"]) == ("keep", "qwe123 see b")
     expect(root.get_by_text("All done")).to_be_visible()
-    shot(f"review-done-{within}")
+    shot("review-done")
 
     # Run again, the cell shows what is on disk.
     page.locator(".jp-Notebook .jp-CodeCell").nth(1).locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
     expect(page.locator(".dcai-review")).to_have_count(1)
-    expect(page.locator(".dcai-review .dcai-review-badge.is-saved")).to_have_count(6)
+    expect(page.locator(".dcai-review-line .dcai-review-badge.is-saved")).to_have_count(6)
     assert len(log_of(log)) == 6
 
 
@@ -149,7 +149,7 @@ def test_the_notebook_keeps_its_keys_and_a_running_cell_does_not_stop_the_review
     page.keyboard.press("e")
     lines = wait_for_lines(log, 2)
     assert [line["verdict"] for line in lines] == ["keep", "exclude"]
-    expect(root.locator(".dcai-review-badge.is-saved")).to_have_count(2)
+    expect(root.locator(".dcai-review-line .dcai-review-badge.is-saved")).to_have_count(2)
     expect(prompt).to_have_text("[*]:")
     run_command(page, "kernelmenu:interrupt")
 
@@ -183,7 +183,7 @@ def test_every_look_of_it(page, root, shot):
     set_theme(page, "JupyterLab Dark")
     root.focus()
     page.keyboard.press("q")
-    expect(root.locator(".dcai-review-badge.is-saved")).to_have_count(1)
+    expect(root.locator(".dcai-review-line .dcai-review-badge.is-saved")).to_have_count(1)
     shot("review-dark")
     page.keyboard.press("b")
     expect(root.get_by_role("dialog", name="Several values are right")).to_be_visible()

@@ -53,10 +53,10 @@ audit = dcai.audit(frame, label="fruit", key="id", features=["x", "y"],
 REVIEW = "widget = dcai.review(audit, 'corrections/fruit.jsonl', by='ada')\nwidget"
 
 
-@pytest.fixture
-def root(page, lab, folder):
+@pytest.fixture(params=["lab", "notebook"])
+def root(page, lab, folder, request):
     notebook = write_notebook(folder / "fruit.ipynb", AUDIT, REVIEW)
-    open_notebook(page, lab, notebook)
+    open_notebook(page, lab, notebook, request.param)
     return open_review(page)
 
 
@@ -80,7 +80,7 @@ def test_a_card_shows_what_a_row_holds(page, root, shot):
     root.focus()
     go_to(page, root, "100")
     expect(root.get_by_role("img", name="Image in photo").first).to_be_visible()
-    assert root.get_by_role("img", name="Image in photo").first.evaluate("i => i.naturalWidth") == 48
+    expect(root.get_by_role("img", name="Image in photo").first).to_have_js_property("naturalWidth", 48)
     expect(root.get_by_label("Sound in recording").first).to_be_visible()
     link = root.get_by_role("link", name="https://example.org/fruit/100?a=1&b=2")
     assert link.get_attribute("rel") == "noopener noreferrer nofollow"
@@ -133,7 +133,7 @@ def test_filter_search_sort_and_go(page, root, shot):
     # A decision leaves the line where it is; the filter for open ones leaves it out.
     root.focus()
     page.keyboard.press("q")
-    expect(root.locator(".dcai-review-badge.is-saved")).to_have_count(1)
+    expect(root.locator(".dcai-review-line .dcai-review-badge.is-saved")).to_have_count(1)
     page.keyboard.press("f")
     dialog.get_by_label("State").select_option("open")
     dialog.get_by_role("button", name="Show these").click()
@@ -187,10 +187,10 @@ def test_spellings_are_merged_split_and_taken_back(page, root, folder, shot):
     root.focus()
     page.keyboard.press("Control+z")
     assert [line["verdict"] for line in wait_for_lines(log, 6)[3:]] == ["undo"] * 3
-    expect(root.locator(".dcai-review-badge.is-saved")).to_have_count(0)
+    expect(root.locator(".dcai-review-line .dcai-review-badge.is-saved")).to_have_count(0)
     page.keyboard.press("Control+Shift+Z")
     wait_for_lines(log, 9)
-    expect(root.locator(".dcai-review-badge.is-saved")).to_have_count(3)
+    expect(root.locator(".dcai-review-line .dcai-review-badge.is-saved")).to_have_count(3)
     # Names of classes too; the spelling that stays may be another one.
     go_to(page, root, "30")
     page.keyboard.press("v")

@@ -19,7 +19,7 @@ AUDIT = """import pandas as pd
 import dcai
 
 digits = pd.read_csv("digits.csv")
-audit = dcai.audit(digits, label="digit", key="id")
+audit = dcai.audit(digits, label="digit", key="id", detectors=["labels"])
 audit"""
 REVIEW = "widget = dcai.review(audit)\nwidget"
 APPLY = "clean = digits.pipe(dcai.CorrectionLog.read(corrections).apply)\n(clean['digit'] != digits['digit']).sum()"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import wave
 from collections.abc import Callable
@@ -16,11 +17,11 @@ from hypothesis import strategies as st
 from dcai.base.errors import InputError, MissingError
 from dcai.base.records import Spelling
 from dcai.base.table import make_table
-from dcai.corrections.cards import add_context, show_cells
-from dcai.corrections.clusters import Clusters, read_merge
-from dcai.corrections.contexts import BINS, Contexts
-from dcai.corrections.media import SOUND_LIMIT, show_picture, show_sound
-from dcai.corrections.outlook import NEXT, Forecast
+from dcai.corrections.exhibits.cards import add_context, show_cells
+from dcai.corrections.exhibits.clusters import Clusters, read_merge
+from dcai.corrections.exhibits.contexts import BINS, Contexts
+from dcai.corrections.exhibits.media import SOUND_LIMIT, show_picture, show_sound
+from dcai.corrections.outlook import NEXT, Forecast, make_forecast
 from dcai.corrections.session import Review
 from tests.corrections.conftest import audit_of
 
@@ -139,6 +140,33 @@ def test_a_merge_edits_every_row_at_once_and_one_undo_takes_it_back(tmp_path: Pa
     assert review.log.apply(FRAME)["town"].value_counts()["Rome"] == 9
 
 
+def test_the_spellings_of_a_cluster_are_one_group(tmp_path: Path) -> None:
+    found = [(6, "town", "Rome"), (7, "town", "Rome"), (8, "town", "Rome"), (11, "town", "Oslo"), (0, "town", None)]
+    audit = audit_of(FRAME, found=found)
+    made = dataclasses.replace(audit, findings=audit.findings.assign(detector="variants"))
+    review = Review(made, tmp_path / "y.jsonl", by="ada")
+    rome, other = review.group("f0"), review.group("f2")
+    assert rome is not None
+    assert rome == other
+    assert (rome.size, rome.title) == (3, "2 spellings → Rome")
+    assert review.group("f3").title == "oslo → Oslo"  # type: ignore[union-attr]  # it has one
+    assert review.group("f4") is None
+    plain = Review(audit, tmp_path / "plain.jsonl", by="ada")  # of another detector, each change is a group
+    assert plain.group("f0") != plain.group("f2")
+
+
+def test_a_merge_says_what_was_looked_at(tmp_path: Path) -> None:
+    review = Review(audit_of(FRAME, found=[(6, "town", "Rome"), (8, "town", "Rome")]), tmp_path / "y.jsonl", by="ada")
+    review.decide(6, "keep", column="town")
+    said = review.tell_merge("town", ["rome", "ROME", "Rome"], "Rome")
+    assert said.startswith(
+        "3 rows hold another spelling; 1 of them stay as you have decided about them. A merge is your own"
+    )
+    lines = review.merge("town", ["rome", "ROME", "Rome"], "Rome")
+    assert {(c.why["looked_at"], c.why["left_out"]) for c in lines} == {("values", 1)}
+    assert review.tell("merge", lines) == "2 rows merged; 1 row left out, as you have decided about them."
+
+
 def test_class_names_are_relabelled_and_a_new_name_is_an_edit(tmp_path: Path) -> None:
     review = Review(audit_of(FRAME, found=[(0, "y", "b")]), tmp_path / "y.jsonl", by="ada")
     assert {c.verdict for c in review.merge("y", ["a"], "b")} == {"relabel"}
@@ -207,6 +235,20 @@ def test_wrong_labels_that_were_found_are_no_longer_left(tmp_path: Path) -> None
     assert forecast.look().errors == 31.0
     assert forecast.restart().look().errors == 40.0
     assert review.progress.decided == 10
+
+
+def test_planted_controls_say_nothing_of_the_data(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": range(60), "y": ["a", "b"] * 30})
+    made = audit_of(frame, found=[(row, "y", "b" if row % 2 == 0 else "a") for row in range(20)])
+    review = Review(made, tmp_path / "y.jsonl", by="ada", controls={50: "a", 51: "b", 52: "a"})
+    forecast = Forecast(review.queue(), "y", (10.0, 5.0, 15.0), trials=review.planted)
+    before = forecast.look()
+    assert before.next == 20  # of 23 in the queue
+    names = list(review.queue()["finding"])
+    for place in review.planted:
+        forecast.note([place], [review.decide(names[place], "relabel")])
+    assert forecast.look() == before
+    assert make_forecast(review, review.queue()).look().next == 20
 
 
 def test_the_pace_leaves_long_pauses_out(tmp_path: Path) -> None:

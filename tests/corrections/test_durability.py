@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dcai.base import store
 from dcai.base.errors import InputError, LogError
 from dcai.corrections.log import CorrectionLog
 from dcai.corrections.session import Review
@@ -102,6 +103,31 @@ def test_a_file_that_cannot_grow_is_an_error_and_nothing_is_half_written(tmp_pat
     review = Review(audit_of(frame), path, by="ada")  # there is room again: it goes on
     review.decide(199, "keep")
     assert [c.id for c in CorrectionLog.read(path).corrections][:-1] == confirmed
+
+
+def test_a_decision_that_is_on_disk_is_never_told_as_lost(
+    pets: pd.DataFrame, log_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = Review(audit_of(pets), log_path, by="ada")
+    append, look = store.append_lines, Path.stat
+
+    def look_once(path: Path, **options: Any) -> Any:
+        if path != log_path:
+            return look(path, **options)
+        monkeypatch.setattr(Path, "stat", look)
+        raise OSError(116, "Stale file handle")
+
+    def append_and_lose_sight(path: Path, lines: list[str]) -> None:
+        append(path, lines)
+        monkeypatch.setattr(Path, "stat", look_once)
+
+    monkeypatch.setattr(store, "append_lines", append_and_lose_sight)
+    line = review.decide(0, "keep")
+    assert Path.stat is look
+    monkeypatch.setattr(store, "append_lines", append)
+    assert CorrectionLog.read(log_path).corrections == (line,)
+    review.decide(1, "keep")
+    assert len(review.log) == len(CorrectionLog.read(log_path)) == 2
 
 
 def test_a_full_file_system_is_an_error_and_nothing_is_half_written(tmp_path: Path) -> None:
@@ -246,6 +272,7 @@ def test_any_decision_is_undone_and_redone_in_any_order_after_any_restart(steps:
         (lambda line: line.replace('"v":1', '"v":9'), "has the format version 9"),
         (lambda line: line[:-9], "is not JSON"),
         (lambda line: line.replace("{", "[", 1), "is not JSON"),
+        (lambda line: line.replace('"value":null', '"value":1e999'), "is no line of a log"),
     ],
 )
 def test_a_refused_line_is_named_with_the_way_out(pets: pd.DataFrame, log_path: Path, change: Any, words: str) -> None:
@@ -261,3 +288,95 @@ def test_a_refused_line_is_named_with_the_way_out(pets: pd.DataFrame, log_path: 
     assert any(way in str(caught.value) for way in ("Restore the file from git", "Update dcai to read it"))
     with pytest.raises(LogError, match="Line 3"):
         Review(audit_of(pets), log_path, by="ada")  # and no review begins on it
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda line: line.replace('"verdict":"keep"', '"verdict":"exclude"'), "was edited after it was written"),
+        (lambda line: line.replace('"v":1', '"v":2'), "has the format version 2"),
+        (lambda line: line.replace('"by":"ada",', ""), "lacks the field 'by'"),
+    ],
+)
+def test_a_whole_last_line_without_its_end_is_refused_and_never_cut_off(
+    pets: pd.DataFrame, log_path: Path, change: Any, words: str
+) -> None:
+    review = Review(audit_of(pets), log_path, by="ada")
+    for row in range(2):
+        review.decide(row, "keep")
+    first, last = log_path.read_text(encoding="utf-8").splitlines()
+    log_path.write_text(f"{first}\n{change(last)}", encoding="utf-8")
+    before = log_path.read_bytes()
+    with pytest.raises(LogError, match=r"^The last line of y\.jsonl ") as caught:
+        CorrectionLog.read(log_path)
+    assert words in str(caught.value)
+    with pytest.raises(LogError, match="The last line"):
+        review.decide(2, "keep")
+    assert log_path.read_bytes() == before
+
+
+def test_what_others_append_is_read_on_and_what_they_change_is_read_anew(pets: pd.DataFrame, log_path: Path) -> None:
+    """However a file comes to its lines, a log that followed it is one that reads it now."""
+    ada, bob = (Review(audit_of(pets), log_path, by=name) for name in ("ada", "bob"))
+    for step in range(12):
+        (ada, bob)[step % 2].decide(step % 6, ("keep", "unsure", "exclude")[step % 3])
+        data = log_path.read_bytes()
+        if step == 4:
+            log_path.write_bytes(data.removesuffix(b"\n"))  # whole, but for its end
+        if step == 6:
+            log_path.write_bytes(data + b'{"v":1,"torn')
+        if step == 8:
+            *lines, last = data.splitlines(keepends=True)
+            log_path.write_bytes(b"".join([lines[0], last, *lines[1:]]))  # as a merge puts them in the middle
+        for review in (ada, bob):
+            review.catch_up()
+            known = CorrectionLog.read(log_path)
+            assert review.log.corrections == known.corrections
+            assert review.log.digest.starts(log_path.read_bytes())
+            fresh = Review(audit_of(pets), log_path, by=review.by)
+            assert review.progress == fresh.progress
+    lines = log_path.read_bytes().splitlines(keepends=True)
+    log_path.write_bytes(b"".join([*lines[:3], lines[3].replace(b'"note":""', b'"note":"!"'), *lines[4:]]))
+    with pytest.raises(LogError, match="Line 4 of"):
+        ada.catch_up()
+
+
+# ---------------------------------------------------------------- how git merges
+
+
+def check_merge(root: Path, name: str) -> str:
+    command = ["git", "-C", str(root), "check-attr", "merge", "--", name]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip().rpartition(" ")[2]
+
+
+@pytest.mark.parametrize("name", ["reviews/a log.jsonl", "corrections/y.jsonl", "deep/er/y[1].jsonl"])
+def test_git_merges_a_log_wherever_it_is_below_the_root(name: str, pets: pd.DataFrame, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    Review(audit_of(pets), tmp_path / name, by="ada").decide(0, "keep")
+    assert check_merge(tmp_path, name) == "union"
+    other = str(Path(name).with_name("other.csv"))
+    assert check_merge(tmp_path, other) == "unspecified"
+
+
+def test_a_file_of_the_users_is_left_and_the_line_for_it_is_said(
+    pets: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / ".gitattributes").write_text("*.txt text")
+    for name in ("own/y.jsonl", "y.jsonl"):
+        caplog.clear()
+        Review(audit_of(pets), tmp_path / name, by="ada").decide(0, "keep")
+        assert "two branches with decisions would conflict" in caplog.messages[0]
+        assert caplog.messages[0].endswith(": y.jsonl merge=union text eol=lf")
+    assert (tmp_path / "own" / ".gitattributes").read_text() == "*.txt text"
+    assert not (tmp_path / ".gitattributes").exists()
+    # In dcai's own folder the line is added, and where git knows already nothing is.
+    (tmp_path / "corrections").mkdir()
+    (tmp_path / "corrections" / ".gitattributes").write_text("*.csv text")
+    Review(audit_of(pets), tmp_path / "corrections" / "y.jsonl", by="ada").decide(0, "keep")
+    written = (tmp_path / "corrections" / ".gitattributes").read_text()
+    assert written.startswith("*.csv text\n")
+    assert check_merge(tmp_path, "corrections/y.jsonl") == "union"
+    Review(audit_of(pets), tmp_path / "corrections" / "z.jsonl", by="ada").decide(0, "keep")
+    assert (tmp_path / "corrections" / ".gitattributes").read_text() == written

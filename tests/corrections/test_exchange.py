@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from dcai.base.errors import InputError, LogError, MissingError
 from dcai.base.table import make_table
 from dcai.corrections.exchange import export_log, import_decisions
-from dcai.corrections.foreign import FORMATS
+from dcai.corrections.formats.foreign import FORMATS
+from dcai.corrections.formats.workbooks import read_records, write_records
 from dcai.corrections.log import CorrectionLog
 from dcai.corrections.session import Review
 from dcai.shells.cli import cli
@@ -98,6 +99,27 @@ def write_sheet(path: Path, records: list[dict[str, str]]) -> None:
         writer = csv.DictWriter(stream, list(records[0]))
         writer.writeheader()
         writer.writerows(records)
+
+
+def book(path: Path) -> list[dict[str, str]]:
+    return read_records(path.read_bytes(), path.name)[1]
+
+
+def write_book(path: Path, records: list[dict[str, str]]) -> None:
+    path.write_bytes(write_records(list(records[0]), records))
+
+
+def test_a_class_that_nothing_names_is_doubted(exported: CorrectionLog, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    export_log(exported, out, "csv")
+    records = sheet(out)
+    records[0]["value"] = '"brid"'
+    write_sheet(out, records)
+    done = import_decisions(out, "csv", CorrectionLog(tmp_path / "copy.jsonl"))
+    assert done.decided == 1
+    assert done.problems[0].startswith(
+        "'brid' was taken as a class of 'y', which no line of the file names. Give the data"
+    )
 
 
 def test_what_was_changed_in_a_sheet_is_a_new_decision(
@@ -228,11 +250,30 @@ def test_decisions_need_a_name_and_data_where_the_file_has_none(pets: pd.DataFra
     done = import_decisions(out, "csv", log, table=audit.table, by="eva")
     assert (done.decided, done.problems) == (1, [])
     assert CorrectionLog.read(log.path).apply(pets)["y"].tolist()[1] == "cat"
-    other = import_decisions(
-        out, "csv", CorrectionLog(tmp_path / "z.jsonl"), table=make_table(pets.iloc[2:], "y"), by="eva"
-    )
-    assert other.decided == 0
-    assert "No row of the data has the key" in other.problems[0]
+    other = CorrectionLog(tmp_path / "z.jsonl")
+    with pytest.raises(InputError, match="1 decision is about rows that are not in the data: relabel of y by eva"):
+        import_decisions(out, "csv", other, table=make_table(pets.iloc[2:], "y"), by="eva")
+    assert not other.path.exists()
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_record_that_a_person_adds_is_about_the_row_of_its_key(form: str, pets: pd.DataFrame, tmp_path: Path) -> None:
+    frame = pets.assign(id=range(1, 7))
+    log, out = CorrectionLog(tmp_path / "y.jsonl"), tmp_path / f"tasks.{form}"
+    audit = audit_of(frame, key="id", found=[(1, "y", "cat")])
+    export_log(log, out, form, audit=audit)
+    read, write = (sheet, write_sheet) if form == "csv" else (book, write_book)
+    records = read(out)
+    new = dict.fromkeys(records[0], "") | {"verdict": "relabel", "column": "y", "value": "dog", "by": "eva"}
+    write(out, [*records, new | {"data: id": "4"}])
+    assert import_decisions(out, form, log, table=audit.table).decided == 1
+    known = CorrectionLog.read(log.path)
+    assert [(c.key, c.value) for c in known.corrections] == [({"id": 4}, "dog")]
+    for key in ("999", ""):
+        write(out, [*records, new | {"data: id": "5", "verdict": "exclude", "value": ""}, new | {"data: id": key}])
+        with pytest.raises(InputError, match="Nothing was imported. Give the data that they are about"):
+            import_decisions(out, form, known, table=audit.table)
+    assert len(CorrectionLog.read(log.path)) == 1
 
 
 def test_the_command_line_does_the_same(exported: CorrectionLog, pets: pd.DataFrame, tmp_path: Path) -> None:

@@ -154,6 +154,19 @@ def test_ragged_and_wrong_outputs_are_refused(messy: Path, log_path: Path) -> No
         apply_to_file(messy, review.log, messy.with_name("out.parquet"))
 
 
+def test_values_are_written_as_their_column_writes_them(tmp_path: Path, log_path: Path) -> None:
+    path, out = tmp_path / "a.csv", tmp_path / "out.csv"
+    path.write_text("id,n,f,t,u,y\n1,5,1.5,true,TRUE,1\n2,,2.0,false,FALSE,\n3,7,3,true,TRUE,2\n4,8,1,false,TRUE,1\n")
+    review = review_of(path, log_path, "id")
+    review.decide(0, "edit", 6.0, column="n")
+    review.decide(0, "edit", 2.0, column="f")
+    review.decide(0, "edit", value=False, column="t")
+    review.decide(0, "edit", value=False, column="u")
+    review.decide(1, "relabel", 2)
+    apply_to_file(path, review.log, out)
+    assert out.read_text().splitlines()[1:3] == ["1,6,2.0,false,FALSE,1", "2,,2.0,false,FALSE,2"]
+
+
 def test_records_that_pandas_fills_up_can_be_corrected(tmp_path: Path, log_path: Path) -> None:
     path = tmp_path / "short.csv"
     path.write_bytes(b",name,y\n0,a,cat\n1,b\n   \n2,c,dog\n")

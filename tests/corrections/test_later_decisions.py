@@ -17,12 +17,12 @@ from dcai.base.errors import InputError, LogError
 from dcai.base.records import Correction
 from dcai.base.settings import find_settings, mark_sensitive
 from dcai.base.table import make_table
-from dcai.corrections.containers import said_of
 from dcai.corrections.exchange import export_log, import_decisions
+from dcai.corrections.exhibits.views import Views
+from dcai.corrections.formats.containers import said_of
+from dcai.corrections.formats.renderings import restore
 from dcai.corrections.log import CorrectionLog
-from dcai.corrections.renderings import restore
 from dcai.corrections.session import Review
-from dcai.corrections.views import Views
 
 from .conftest import audit_of
 

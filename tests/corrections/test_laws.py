@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -131,6 +132,11 @@ def test_moved_rows_are_found_again(frame: pd.DataFrame, chosen: list[Any], rand
 def test_a_review_of_the_applied_data_goes_on_in_the_same_log(
     frame: pd.DataFrame, first: list[Any], second: list[Any]
 ) -> None:
+    check_that_the_review_goes_on(frame, first, second)
+
+
+def check_that_the_review_goes_on(frame: pd.DataFrame, first: list[Any], second: list[Any]) -> None:
+    """Review a frame, apply the log, review what comes out: the log makes what was asked for of both frames."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "y.jsonl"
         clean = review_all(frame, first, path).log.apply(frame)
@@ -142,6 +148,46 @@ def test_a_review_of_the_applied_data_goes_on_in_the_same_log(
         again = review.log.apply(clean)
         assert bag(again) == bag(wanted(clean, second))
         assert bag(review.log.apply(frame)) == bag(again)
+
+
+TWINS_AND_LOOKALIKES = {
+    "its twin was left out, and another row holds what it is to become": (
+        [("1", "a", "cat"), ("2", "a", "cat"), ("1", "a", "cat"), ("N/A", "a", "cat"), ("1", "b", "cat")],
+        [(0, "exclude", "p", None, "")],
+        [(1, "edit", "p", None, "")],
+    ),
+    "one of three twins was left out": (
+        [("1", "a", "cat"), ("1", "a", "cat"), ("1", "a", "cat"), ("2", "a", "cat"), ("1", "b", "cat")],
+        [(0, "exclude", "q", None, "")],
+        [(1, "edit", "p", "2", "")],
+    ),
+    "its twin was relabelled": (
+        [("x", "a", "cat"), ("1", "a", "cat"), ("", "a", "cat"), ("x", "a", "cat")],
+        [(0, "relabel", "p", None, "bird")],
+        [(3, "edit", "p", "", "")],
+    ),
+    "its label was confirmed before it was changed": (
+        [("x", "a", "cat"), ("x", "a", "cat")],
+        [(0, "relabel", "q", None, "cat"), (0, "relabel", "p", None, "bird")],
+        [(1, "exclude", "p", None, "")],
+    ),
+    "an edit was taken back, and another row holds what it would have been": (
+        [("1", "a", "dog"), ("x", "a", "cat"), ("N/A", "a", "cat"), ("N/A", "a", "bird"), ("1", "b", "cat")],
+        [(0, "relabel", "q", None, "bird"), (0, "edit", "p", "N/A", ""), (0, "unsure cell", "p", None, "")],
+        [],
+    ),
+    "an edit was replaced, and a row that is left out holds what it was": (
+        [("2", "a", "cat"), ("", "a", "cat"), ("", "a", "cat"), ("1", "a", "cat"), ("1", "b", "cat")],
+        [(0, "edit", "p", None, ""), (0, "edit", "p", "x", "")],
+        [(2, "exclude", "p", None, "")],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TWINS_AND_LOOKALIKES.values(), ids=TWINS_AND_LOOKALIKES)
+def test_a_row_is_not_taken_for_another_that_looks_like_it(case: tuple[list[Any], list[Any], list[Any]]) -> None:
+    rows, first, second = case
+    check_that_the_review_goes_on(pd.DataFrame(rows, columns=["p", "q", "y"]), first, second)
 
 
 @given(frames, decisions)

@@ -15,9 +15,9 @@ from sklearn.metrics import cohen_kappa_score
 
 from dcai.base.errors import InputError
 from dcai.base.settings import find_settings
-from dcai.corrections.people import bound_share, find_alpha, find_kappa
+from dcai.corrections.decisions.people import bound_share, find_alpha, find_kappa
+from dcai.corrections.exhibits.trials import trial_path
 from dcai.corrections.session import Review
-from dcai.corrections.trials import trial_path
 
 from .conftest import FakeAudit, audit_of
 
@@ -265,6 +265,18 @@ def test_one_reviewer_agrees_with_nobody(review: Review) -> None:
     assert (row["by"], row["decisions"], row["controls"]) == ("ada", 1, 0)
     assert np.isnan(row["error"])
     assert (row["error_low"], row["error_high"]) == (0.0, 1.0)
+
+
+def test_rows_that_nobody_looked_at_are_no_agreement(many: pd.DataFrame, log_path: Path) -> None:
+    ada, bob = (Review(audit_of(many), log_path, by=by) for by in ("ada", "bob"))
+    for review in (ada, bob):
+        assert len(review.merge("y", ["cat", "bird"], "dog")) == 40
+    assert len(bob.log.agreement()) == 0
+    assert bob.log.reviewers()["decisions"].tolist() == [0, 0]
+    assert bob.terms.agreement == ""
+    ada.decide(0, "keep", column="y")  # a later word about a row that was looked at counts
+    bob.decide(0, "keep", column="y")
+    assert bob.log.agreement()["cells"].tolist() == [1, 1]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1, max_size=12))

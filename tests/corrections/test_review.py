@@ -11,7 +11,7 @@ import pytest
 
 from dcai.base.errors import InputError, MissingError, StaleError
 from dcai.corrections.certificate import certify
-from dcai.corrections.defaults import default_path, find_reviewer
+from dcai.corrections.reviews.defaults import default_path, find_reviewer
 from dcai.corrections.session import Review
 
 from .conftest import audit_of

@@ -15,8 +15,8 @@ from dcai.base.settings import find_settings, mark_sensitive
 from dcai.base.table import make_table
 from dcai.corrections.exchange import export_log
 from dcai.corrections.log import CorrectionLog
+from dcai.corrections.reviews.terms import MASKED, remark_on_personal_data
 from dcai.corrections.session import Review
-from dcai.corrections.terms import MASKED, remark_on_personal_data
 from dcai.shells.cli import cli
 
 from .conftest import audit_of
@@ -150,7 +150,7 @@ def test_a_column_marked_later_is_hidden_from_then_on_and_forget_says_what_git_h
     first = Review(audit_of(people, key="mail"), path, by="ada")
     first.decide(0, "relabel", "b", column="y")
     first.decide(3, "edit", "ulm", column="city")
-    assert "no value of 'phone' in clear" in first.log.forget("phone").sentences[0]
+    assert first.log.forget("phone").sentences[0] == "y.jsonl holds no value of 'phone' in clear."
     git(root, "add", ".")
     git(root, "commit", "-qm", "too early")
     git(root, "remote", "add", "origin", "https://example.org/x.git")
@@ -215,7 +215,7 @@ def test_columns_are_marked_from_the_review_and_are_hidden_at_once(people: pd.Da
 @pytest.mark.parametrize("name", ["mail", "e-mail: home", "no", "a, b", 'a "b"', "über", "[x]", "#1"])
 def test_the_line_to_paste_marks_the_column(name: str, tmp_path: Path) -> None:
     (remark,) = remark_on_personal_data([name], [], find_settings(tmp_path))
-    line = remark[remark.index("sensitive: [") :].removesuffix(". Then the log holds keyed hashes only.")
+    line = remark[remark.index("sensitive: [") :].partition(". Then the log holds keyed hashes only")[0]
     (tmp_path / "dcai.yaml").write_text(line + "\n")
     assert find_settings(tmp_path).sensitive == (name,)
 
@@ -259,6 +259,22 @@ def test_nothing_of_a_run_shows_a_marked_column(
     assert {"run.json", "events.jsonl", "output.ipynb", "y.jsonl"} <= set(told)
     assert not [(name, secret) for name, text in told.items() for secret in SECRETS if secret in text]
 
+    # Nor does any object of git, with the run, the notebook as it was saved, an export and a promoted pipeline in it.
+    (root / "saved.ipynb").write_text(output)
+    export_log(CorrectionLog.read(root / "corrections" / "y.jsonl"), root / "decisions.csv", "csv")
+    dcai.promote(root / "show.ipynb", "shown", root=root, check=False)
+    git(root, "add", "--force", ".", ":!people.csv")
+    git(root, "commit", "-qm", "all but the data")
+    text = objects_of(root)
+    assert '"verdict":"keep"' in text
+    assert "findings decided" in text
+    assert not [secret for secret in SECRETS if secret in text]
+    found = CorrectionLog.read(root / "corrections" / "y.jsonl").forget("mail", frame=people)
+    assert (found.lines, found.files, found.tables) == ([], [], [])
+    git(root, "add", "people.csv")
+    found = CorrectionLog.read(root / "corrections" / "y.jsonl").forget("mail", frame=people)
+    assert len(found.files) == 1
+
 
 def test_a_marked_label_takes_no_controls(people: pd.DataFrame, root: Path) -> None:
     mark_sensitive(find_settings(root), "y")
@@ -267,7 +283,7 @@ def test_a_marked_label_takes_no_controls(people: pd.DataFrame, root: Path) -> N
 
 
 def test_batches_cannot_be_hidden(tmp_path: Path) -> None:
-    from dcai.corrections.veils import Veil
+    from dcai.corrections.decisions.veils import Veil
 
     class Stored(type(make_table(pd.DataFrame({"mail": ["x"]})))):  # a table that is read in batches
         stored = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Collection
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcai.base.errors import DcaiError, InputError, MissingError
-from dcai.base.records import Filter
-from dcai.corrections.views import KEPT, Views
+from dcai.base.messages import Filter
+from dcai.corrections.exhibits.views import KEPT, MOST_FACETS, Views
 from tests.corrections.conftest import FakeAudit, audit_of
 
 FRAME = pd.DataFrame(
@@ -41,7 +42,11 @@ def views_of(*, blind: bool = False, masked: tuple[str, ...] = ()) -> tuple[View
 
 
 def places(views: Views, decided: frozenset[int] = frozenset(), **fields: str) -> list[int]:
-    return views.get(views.open(Filter(**fields), decided.__contains__)).places.tolist()  # type: ignore[arg-type]  # texts
+    return views.get(views.open(Filter(**fields), state_of(decided))).places.tolist()  # type: ignore[arg-type]  # texts
+
+
+def state_of(decided: Collection[int], disputed: Collection[int] = ()) -> Callable[[int], str | None]:
+    return lambda place: "keep" if place in decided else "disputed" if place in disputed else None
 
 
 def test_each_field_lets_pass_what_it_names() -> None:
@@ -83,6 +88,34 @@ def test_what_is_hidden_cannot_be_found() -> None:
     assert places(masked, text="bun") == []
     with pytest.raises(MissingError, match="No finding has the row, key or id 'r3'"):
         masked.find("r3")
+    assert places(masked, text="r3") == []
+    assert places(views_of()[0], text="r3") == [2]
+
+
+def test_a_search_is_no_oracle_for_what_a_sentence_tells_of_a_masked_column() -> None:
+    audit = audit_of(FRAME, found=[(0, "y", "plain")])
+    audit.findings.loc[0, "reason"] = "Rows with 'text' = 'bun!' are sweet."
+    assert places(Views(audit.findings, audit.table, blind=False), text="bun!") == [0]
+    assert places(Views(audit.findings, audit.table, blind=False, masked=["text"]), text="bun!") == []
+
+
+def test_what_is_disputed_is_open_and_has_a_filter_of_its_own() -> None:
+    views, _ = views_of()
+    state = state_of({0, 5}, {2})
+    shown = {s: views.get(views.open(Filter(state=s), state)).places.tolist() for s in ("decided", "disputed", "open")}  # type: ignore[arg-type]  # states
+    assert shown == {"decided": [0, 5], "disputed": [2], "open": [1, 2, 3, 4]}
+
+
+def test_a_list_of_very_many_facets_is_searched() -> None:
+    size = MOST_FACETS + 50
+    frame = pd.DataFrame({"y": [f"class {i:04}" for i in range(size)]})
+    audit = audit_of(frame, found=[(i, "y", f"class {(i + 1) % size:04}") for i in range(size)])
+    views = Views(audit.findings, audit.table, blind=False)
+    every = views.facets()
+    assert (len(every.pairs), every.totals) == (MOST_FACETS, {"detectors": 1, "columns": 1, "pairs": size})
+    last = views.facets(f"CLASS {size - 1:04} 0000")
+    assert [f.title for f in last.pairs] == [f"class {size - 1:04} → class 0000"]
+    assert places(views, pair=last.pairs[0].name) == [size - 1]
 
 
 def test_orders() -> None:
@@ -94,15 +127,15 @@ def test_orders() -> None:
 
 def test_without_a_filter_it_is_the_whole_queue() -> None:
     views, _ = views_of()
-    assert views.open(Filter(), lambda _: False) == 0
+    assert views.open(Filter(), lambda _: None) == 0
     assert views.get(0).places.tolist() == list(range(len(FOUND)))
 
 
 def test_a_view_does_not_move_while_its_findings_are_decided() -> None:
     views, _ = views_of()
     decided: set[int] = set()
-    number = views.open(Filter(state="open"), decided.__contains__)
-    detail = views.open(Filter(detector="labels", state="open"), decided.__contains__)
+    number = views.open(Filter(state="open"), state_of(decided))
+    detail = views.open(Filter(detector="labels", state="open"), state_of(decided))
     decided.add(2)
     assert number == 0
     assert views.get(detail).places.tolist() == [0, 2, 3]
@@ -111,9 +144,9 @@ def test_a_view_does_not_move_while_its_findings_are_decided() -> None:
 
 def test_old_views_are_forgotten_and_say_so() -> None:
     views, _ = views_of()
-    first = views.open(Filter(detector="labels"), lambda _: False)
+    first = views.open(Filter(detector="labels"), lambda _: None)
     for _ in range(KEPT):
-        views.open(Filter(detector="variants"), lambda _: False)
+        views.open(Filter(detector="variants"), lambda _: None)
     with pytest.raises(MissingError, match="no longer known here. Show all findings, or choose it again"):
         views.get(first)
 
@@ -159,14 +192,12 @@ def test_a_view_holds_each_finding_at_most_once_and_the_states_share_them_out(
 ) -> None:
     audit = audit_of(FRAME, found=rows)  # type: ignore[arg-type]  # as the helper takes them
     views = Views(audit.findings, audit.table, blind=False)
-    is_decided = decided.__contains__
-    shown = views.get(views.open(filter_, is_decided))
+    state = state_of(decided)
+    shown = views.get(views.open(filter_, state))
     assert len(set(shown.places.tolist())) == len(shown)
     assert [shown.find(int(p)) for p in shown.places] == list(range(len(shown)))
-    parts = [
-        views.get(views.open(dataclasses.replace(filter_, state=s), is_decided)).places for s in ("open", "decided")
-    ]
-    whole = views.get(views.open(dataclasses.replace(filter_, state=""), is_decided)).places
+    parts = [views.get(views.open(dataclasses.replace(filter_, state=s), state)).places for s in ("open", "decided")]
+    whole = views.get(views.open(dataclasses.replace(filter_, state=""), state)).places
     assert sorted(np.concatenate(parts).tolist()) == sorted(whole.tolist())
 
 

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 
 from dcai.base.errors import InputError, StaleError
 from dcai.corrections.log import CorrectionLog
-from dcai.corrections.python_code import write_literal
 from dcai.corrections.session import Review
+from dcai.corrections.values.python_code import write_literal
 
 from .conftest import audit_of
+
+INTEGERS = pd.DataFrame([["a", 1.5], ["b", 2.5], ["a", 3.5]])  # columns 0 and 1
 
 HOSTILE = "'''\"\"\"); raise SystemExit  # \u202e\\\n{x}"
 CELLS = ["1", "x", "", HOSTILE, "\u2028\x1b[31m"]
@@ -34,6 +36,15 @@ def run(code: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 def review_of(frame: pd.DataFrame, path: Path, **options: Any) -> Review:
     return Review(audit_of(frame, **options), path, by="ada")
+
+
+def test_code_names_columns_as_the_frame_does(tmp_path: Path) -> None:
+    frame = INTEGERS.rename(columns={1: 7}).assign(t=list("xyz"))
+    review = review_of(frame, tmp_path / "y.jsonl", label="0")
+    review.decide(0, "relabel", "b")
+    review.decide(1, "edit", 9.0, column="7")
+    review.decide(2, "exclude")
+    pd.testing.assert_frame_equal(run(review.log.to_code(frame), frame), review.log.apply(frame))
 
 
 decided = st.lists(

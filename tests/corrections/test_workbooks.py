@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from dcai.base.errors import InputError, MissingError
 from dcai.base.table import make_table
 from dcai.corrections.exchange import export_log, import_decisions
+from dcai.corrections.formats.workbooks import LONGEST, read_records, write_records
 from dcai.corrections.log import CorrectionLog
 from dcai.corrections.session import Review
-from dcai.corrections.workbooks import LONGEST, read_records, write_records
 from dcai.shells.cli import cli
 
 from .conftest import audit_of

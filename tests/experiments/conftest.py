@@ -5,8 +5,8 @@ from sklearn.datasets import load_digits
 from dcai.base.fingerprints import hash_rows, plain, to_hex
 from dcai.base.records import Correction
 from dcai.base.table import make_table
+from dcai.corrections.decisions.matching import Columns
 from dcai.corrections.log import CorrectionLog
-from dcai.corrections.matching import Columns
 
 
 @pytest.fixture

@@ -85,3 +85,16 @@ def test_another_ending_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"cannot be saved as 'a.pdf'. Expected a name that ends in .svg, .png, .html"):
         chart.save(tmp_path / "a.pdf")
     assert not list(tmp_path.iterdir())
+
+
+def test_gains_in_several_metrics_stand_on_axes_of_their_own(comparison):
+    from dcai.experiments.results.outcomes import Comparison
+
+    frame = load_iris(as_frame=True).frame
+    measured = compare(frame, label="petal length (cm)", models="ridge regression", search=False, repeats=2)
+    both = Comparison.beside({"classes": comparison, "numbers": measured})
+    texts = texts_of(both.chart().to_svg())
+    assert {"gain in accuracy over the baseline", "gain in r2 over the baseline"} <= set(texts)
+    alone = texts_of(Comparison.beside({"classes": comparison}).chart().to_svg())
+    assert "gain in accuracy over the baseline" in alone
+    assert "gain in r2 over the baseline" not in alone

@@ -76,12 +76,14 @@ def test_logs_are_compared_and_the_model_is_saved_with_its_card(files, write_log
     other = write_log(load_iris(as_frame=True).frame, "target", dict.fromkeys(range(10), 2), name="other.jsonl")
     result = invoke(
         folder / "train.csv", "--log", log.path, "--other-log", other.path, "--repeats", 2, "--budget", 3,
-        "--metric", "f1_macro", "--markdown", "--save-model", folder / "model.joblib",
+        "--metric", "f1_macro", "--markdown", "--save-model", folder / "model.joblib", "--by", "petal width (cm)",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "| other log |" in result.stdout
     assert "The other log against the log" in result.stdout
-    assert json.loads((folder / "model.card.json").read_text(encoding="utf-8"))["approach"] == "data-centric"
+    card = json.loads((folder / "model.card.json").read_text(encoding="utf-8"))
+    assert card["approach"] == "data-centric"
+    assert {group["column"] for group in card["slices"]} == {"petal width (cm)"}
 
 
 def test_later_rows_are_held_out_and_latex_is_printed(files):
@@ -99,3 +101,20 @@ def test_a_bad_name_for_the_model_is_refused_before_the_work(files):
     result = invoke(folder / "train.csv", "--label", "target", "--save-model", "model.pkl")
     assert isinstance(result.exception, InputError)
     assert "Fitting" not in result.stderr
+
+
+def test_default_models_are_chosen_by_name_and_a_measured_label_has_some(files, tmp_path):
+    folder, log = files
+    result = invoke(
+        folder / "train.csv", "--log", log.path, "--repeats", 2, "--models", "trees", "--models", "boosting", "--budget", 2, "--json"
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert [row["model"] for row in json.loads(result.stdout)["by_model"]] == ["trees", "boosting"]
+    frame = load_iris(as_frame=True).frame.rename(columns={"petal length (cm)": "length"})
+    frame.assign(length=frame["length"] + frame.index / 1e4).to_csv(tmp_path / "measured.csv", index=False)
+    result = invoke(tmp_path / "measured.csv", "--label", "length", "--repeats", 2, "--budget", 3, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["metric"] == "r2"
+    result = invoke(folder / "train.csv", "--label", "target", "--models", "__import__('os')")
+    assert isinstance(result.exception, InputError)
+    assert "no model" in str(result.exception)

@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
 from dcai.experiments.comparison import compare
-from dcai.experiments.confirmations import FEWEST, compare_answers
 from dcai.experiments.planting import plant
+from dcai.experiments.scores.confirmations import FEWEST, compare_answers
 
 MODELS = {
     "line": LogisticRegression(max_iter=500),
@@ -77,3 +77,25 @@ def test_kept_labels_that_the_model_doubts_count_against_a_loop():
     assert (loop.decisions, loop.agreeing, loop.kept, loop.steady, loop.is_loop) == (30, 30, 0, 1.0, True)
     honest = compare_answers(given, new, kept, said, said)
     assert (honest.decisions, honest.agreeing, honest.kept, honest.is_loop) == (60, 30, 30, False)
+
+
+@pytest.fixture(scope="module")
+def apart():
+    """Return rows of two classes that hardly overlap, with a fifth of the labels wrong, and the truth."""
+    import pandas as pd
+
+    draw = np.random.default_rng(0)
+    truth = draw.choice(["a", "b"], 900)
+    frame = pd.DataFrame(draw.normal(size=(900, 3)), columns=list("xyz"))
+    frame["x"] += 6 * (truth == "b")
+    return plant(frame.assign(kind=truth), "kind", rate=0.2)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_flawless_corrections_under_a_model_that_is_nearly_always_right_are_no_loop(apart, write_log, name):
+    frame, truth = apart
+    rows = np.flatnonzero(frame["kind"] != truth)
+    log = write_log(frame, "kind", {int(i): truth.iloc[i] for i in rows})
+    comparison = compare(frame, None, "kind", log, models=MODELS[name], repeats=2, test_log=log)
+    assert comparison.table.loc["data-centric", "changed"] >= FEWEST
+    assert not warnings_of(comparison)

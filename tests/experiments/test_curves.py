@@ -13,11 +13,11 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from dcai.base.errors import InputError
 from dcai.base.table import make_table
-from dcai.experiments.efforts import choose_steps, mix, order_by_log
-from dcai.experiments.growth import Claim, choose_sizes, order_rows
-from dcai.experiments.learning import curve
-from dcai.experiments.materials import Sample
 from dcai.experiments.planting import plant
+from dcai.experiments.prospects.efforts import choose_steps, mix, order_by_log
+from dcai.experiments.prospects.growth import Claim, choose_sizes, order_rows
+from dcai.experiments.prospects.learning import curve
+from dcai.experiments.samples.materials import Sample
 from dcai.shells.cli_prove import curve as command
 
 NEIGHBOUR = {"neighbour": KNeighborsClassifier(1)}
@@ -234,7 +234,7 @@ def test_metrics_are_plain(found):
         ({"step": 0}, "'step' parameter of curve must be an integer of at least 1"),
         ({"ratio": 1}, "'ratio' parameter of curve must be a number above 1"),
         ({"margin": 0}, "'margin' parameter of curve must be a number above 0"),
-        ({"noise": 1.0}, "'noise' parameter of curve must be None, or a share above 0 and below 1"),
+        ({"noise": 1.0}, "'noise' parameter of curve must be None, 0, or a share below 1"),
         ({"sizes": [1, 50]}, r"'sizes' parameter of curve must be a list of integers from 2 to \d+"),
         ({"sizes": [50]}, "too few for a curve. Expected at least two sizes"),
         ({"truth": "digits"}, "no column of true labels 'digits'"),

@@ -13,10 +13,10 @@ from scipy import stats
 
 import dcai
 from dcai.base.errors import InputError
-from dcai.experiments.divergences import compare_counts, compare_numbers, find_chance_of_new, measure_shannon
-from dcai.experiments.number_changes import find_conversion
+from dcai.experiments.batches.divergences import compare_counts, compare_numbers, find_chance_of_new, measure_shannon
+from dcai.experiments.batches.number_changes import find_conversion
+from dcai.experiments.batches.writing_changes import fold
 from dcai.experiments.shifts import drift
-from dcai.experiments.writing_changes import fold
 from dcai.shells.cli_drift import drift as command
 
 WORDS = ["good", "bad", "fine", "late", "quick", "slow", "kind", "rude", "cold", "warm"]
@@ -364,6 +364,13 @@ def test_few_rows_are_counted_out():
 def test_the_chance_of_a_new_value_is_exact():
     # All 3 rows of one of two values among the second 5 of 10 rows: C(5, 3) / C(10, 3), times 2.
     assert find_chance_of_new(np.array([0, 5]), np.array([3, 2]))[0] == pytest.approx(2 * 10 / 120)
+
+
+def test_a_count_that_overflows_is_no_warning():
+    random = np.random.default_rng(1)
+    one, other = random.normal(size=(2, 55))
+    for values in ((one, other), (np.round(one), np.round(other))):
+        assert 0 < compare_numbers(*values).p <= 1
 
 
 counts = st.lists(st.integers(0, 50), min_size=3, max_size=3).filter(sum).map(np.array)

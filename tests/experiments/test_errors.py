@@ -157,8 +157,11 @@ def test_models_of_the_wrong_kind(frame):
     measured = frame.assign(kind=np.linspace(0, 1, 80))
     with pytest.raises(InputError, match=r"must be a regressor, because the label holds measured numbers"):
         compare(measured, label="kind", models=BAYES)
-    with pytest.raises(InputError, match=r"holds measured numbers, for which there are no default models"):
-        compare(measured, label="kind")
+    with pytest.raises(InputError, match=r"no model 'logistic regression'.*Other models are passed as scikit-learn"):
+        compare(measured, label="kind", models="logistic regression")
+    nothing = measured.assign(x=[{"a": i} for i in range(80)], z=None)
+    with pytest.raises(InputError, match=r"No column can serve as a feature: all are label, key, hidden, empty"):
+        compare(nothing, label="kind")
 
 
 def test_a_model_that_cannot_read_the_columns(frame):

@@ -8,9 +8,9 @@ from sklearn.naive_bayes import GaussianNB
 
 from dcai.base.errors import InputError
 from dcai.experiments.comparison import compare
-from dcai.experiments.holdouts import read_times
-from dcai.experiments.materials import prepare_materials
-from dcai.experiments.splits import draw_clusters
+from dcai.experiments.samples.holdouts import read_times
+from dcai.experiments.samples.materials import prepare_materials
+from dcai.experiments.samples.splits import draw_clusters
 
 BAYES = {"bayes": GaussianNB()}
 

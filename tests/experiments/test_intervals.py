@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dcai.experiments.intervals import estimate_interval
+from dcai.experiments.scores.intervals import estimate_interval
 
 
 def test_without_any_difference_the_interval_is_a_point():

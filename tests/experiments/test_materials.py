@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
 from dcai.base.errors import InputError, StaleError
-from dcai.experiments import search
 from dcai.experiments.comparison import compare
-from dcai.experiments.materials import prepare_materials
+from dcai.experiments.samples.materials import prepare_materials
+from dcai.experiments.scores import search
 from dcai.findings.report import audit
 from dcai.shells.cli_prove import compare as command
 

@@ -15,9 +15,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from dcai.base.errors import InputError, MissingError
 from dcai.experiments.comparison import compare
-from dcai.experiments.intervals import correct_holm, estimate_interval, find_p
-from dcai.experiments.outcomes import Comparison
-from dcai.experiments.sheets import escape_latex
+from dcai.experiments.results.outcomes import Comparison
+from dcai.experiments.results.sheets import escape_latex
+from dcai.experiments.scores.intervals import correct_holm, estimate_interval, find_p
 
 HOSTILE = "<b>|x_{$%&"
 
@@ -120,12 +120,13 @@ def test_html_is_escaped_and_needs_no_network(comparison):
 
 def test_cost_stands_beside_gain(comparison):
     row = comparison.table.loc["data-centric"]
-    assert f"data-centric {row['gain']:+.3f} for {row['reviewed']:,} reviewed decisions and" in comparison.to_text()
+    said = f"data-centric {row['gain']:+.3f} for {row['reviewed_rows']:,} reviewed rows ({row['reviewed']:,} decisions) and "
+    assert said in comparison.to_text()
     assert (comparison.table["seconds"] > 0).all()
 
 
 def test_metrics_can_be_recorded_and_come_back(comparison, capsys):
-    from dcai.pipelines.notebook import record
+    from dcai.pipelines.runtime.notebook import record
 
     metrics = comparison.to_metrics()
     table = comparison.table

@@ -79,3 +79,29 @@ def test_one_class_cannot_be_made_wrong() -> None:
 def test_without_features_nobody_knows_a_boundary() -> None:
     with pytest.raises(DcaiError, match="No model can say which rows lie near a boundary"):
         plant(pd.DataFrame({"y": ["a", "b"] * 10}), "y", rate=0.5, kind="near-boundary")
+
+
+def test_measured_numbers_are_no_classes() -> None:
+    frame = pd.DataFrame({"x": np.arange(300.0), "y": np.arange(300.0) * 1.01})
+    with pytest.raises(DcaiError, match="'y' holds measured numbers, and noise is planted in classes. Cut the numbers"):
+        plant(frame, "y", rate=0.1)
+
+
+def test_a_column_of_names_is_no_label() -> None:
+    frame = pd.DataFrame({"y": [f"name {i}" for i in range(3000)] * 2})
+    with pytest.raises(DcaiError, match="'y' has 3,000 classes. Expected at most 2,000"):
+        plant(frame, "y", rate=0.1)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "pairwise", "class-dependent"])
+def test_many_rows_of_many_classes_take_little_memory(kind) -> None:
+    import tracemalloc
+
+    # A table of each row by each class would hold 240 MB.
+    frame = pd.DataFrame({"y": [f"c{i % 1000}" for i in range(30_000)]})
+    tracemalloc.start()
+    noisy, truth = plant(frame, "y", rate=0.01, kind=kind)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (noisy["y"] != truth).sum() == 300
+    assert most < 120e6

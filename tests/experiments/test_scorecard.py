@@ -89,3 +89,42 @@ def test_the_command_is_a_gate_where_asked(tmp_path):
     arguments = [str(tmp_path / "a.csv"), "--label", "label", "--no-size"]
     assert run(command, arguments, standalone_mode=False).return_value == 0
     assert run(command, [*arguments, "--gate"], standalone_mode=False).return_value == 3
+
+
+# ---------------------------------------------------------------- good by no luck
+
+
+def test_noise_is_no_right_size():
+    # Labels that nothing tells apart: some size scores within the margin of all rows by luck alone.
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": draw.normal(size=400), "label": draw.choice(["no", "yes"], 400)})
+    for seed in range(3):
+        part = scorecard(frame, "label", model=GaussianNB(), random_state=seed)["size"]
+        assert part.status == "unknown", part
+        assert "The intervals are too wide to tell" in part.next_steps[0]
+
+
+def test_new_groups_in_production_are_no_drift():
+    patients = np.repeat([f"p{i}" for i in range(40)], 10)
+    frame, batch = make().assign(patient=patients), make(400, 1).assign(patient=np.char.add("q", patients.astype(str)))
+    part = scorecard(frame, "label", groups="patient", production=batch, size=False)["feedback"]
+    assert part.status == "good", part.facts
+    alone = scorecard(frame, "label", groups="patient", production=batch.drop(columns="patient"), size=False)[
+        "feedback"
+    ]
+    assert alone.status == "good", alone.facts
+
+
+def test_wrong_labels_need_attention():
+    frame = make(600)
+    wrong = np.random.default_rng(0).permutation(600)[:90]
+    spoiled = frame.assign(
+        label=frame["label"].where(~frame.index.isin(wrong), frame["label"].map({"yes": "no", "no": "yes"}))
+    )
+    part = scorecard(spoiled, "label", size=False)["definitions"]
+    assert part.status == "attention"
+    assert 6 < part.figures["wrong_labels_low"] <= 90
+    assert any("may be wrong" in fact for fact in part.facts)
+    assert any("Review the labels that a model doubts" in step for step in part.next_steps)
+    clean = scorecard(frame, "label", size=False)["definitions"]
+    assert clean.status == "good"

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from dcai.base.errors import InputError
 from dcai.experiments.comparison import compare
-from dcai.experiments.search import _left_after, count_inner_fits, propose_models
+from dcai.experiments.scores.search import _left_after, count_inner_fits, propose_models
 
 FLOWERS = load_iris(as_frame=True).frame
 
@@ -84,6 +84,29 @@ def test_the_fits_that_are_announced_are_the_most_that_are_made(write_log):
     assert len({total for _, total in told}) == 1
     assert [done for done, _ in told] == list(range(len(told)))
     assert len(told) <= told[0][1]
+
+
+def test_a_measured_label_has_default_models_and_settings_too():
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.uniform(-1, 1, (300, 2)), columns=["x", "y"]).assign(
+        town=random.choice(["p", "q"], 300)
+    )
+    frame["price"] = 3.0 * frame["x"] ** 2 + (frame["town"] == "p") + random.normal(0, 0.05, 300)
+    made = compare(frame, label="price", repeats=2, budget=6)
+    assert list(made.by_model.index) == ["ridge regression", "trees", "boosting"]
+    assert made.metric == "r2"
+    # A line cannot follow a square.
+    assert made.table.loc["model-centric", "gain_low"] > 0.2
+    assert "ridge regression, alpha=10.0" in " ".join(made.notes)
+
+
+def test_default_models_may_be_named():
+    made = compare(FLOWERS, label="target", models=["trees", "logistic regression"], repeats=2, budget=3)
+    assert list(made.by_model.index) == ["trees", "logistic regression"]
+    assert made.table.loc["baseline", "model"] == "trees"
+    assert any("3 models" not in n and "trees, min_samples_leaf=5" in n for n in made.notes), "their settings are tried"
+    with pytest.raises(InputError, match="no model 'tree'. Did you mean 'trees'"):
+        compare(FLOWERS, label="target", models="tree")
 
 
 @pytest.mark.parametrize(

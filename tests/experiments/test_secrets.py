@@ -3,10 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.naive_bayes import GaussianNB
 
 from dcai.base.errors import InputError
+from dcai.experiments.comparison import compare
 from dcai.experiments.dictionaries import profile
-from dcai.experiments.partitions import slices
+from dcai.experiments.failures.partitions import slices
+from dcai.experiments.prospects.learning import curve
 from dcai.experiments.scorecards import scorecard
 from dcai.experiments.shifts import drift
 
@@ -91,3 +94,40 @@ def test_a_masked_column_is_not_drawn_and_the_change_is_still_told(marked):
     for column in MARKED:
         with pytest.raises(InputError, match=f"The values of '{column}' are masked"):
             result.chart(column)
+
+
+# ---------------------------------------------------------------- comparisons, curves and cards
+
+
+def write_comparison(made):
+    return [
+        repr(made), made.to_text(), made.to_html(), made.to_markdown(), made.to_latex(), made.chart().to_svg(),
+        str(made.to_metrics()), str(made.origin), str(made.notes),
+    ]  # fmt: skip
+
+
+def test_a_class_that_only_the_test_has_is_not_named_where_the_label_is_marked(tmp_path, monkeypatch):
+    (tmp_path / "dcai.yaml").write_text("sensitive: [label]\n")
+    monkeypatch.chdir(tmp_path)
+    frame = name_classes(make(1))[["x", "label"]]
+    train, test = frame.iloc[1::2], frame.iloc[::2]  # the rare class stands in even places only
+    made = compare(train, test, "label", models=GaussianNB(), repeats=2)
+    assert any("classes that no training row has ('(hidden)')" in note for note in made.notes)
+    made.save_model(tmp_path / "model.joblib", by="label")
+    texts = [*write_comparison(made), (tmp_path / "model.card.json").read_text(encoding="utf-8")]
+    for text in texts:
+        assert [s for s in ("platypus", "wombat", "quokka") if s in text] == []
+    with pytest.raises(InputError, match=r"hold one class only, '\(hidden\)'"):
+        compare(train.assign(label="platypus"), test, "label", models=GaussianNB())
+
+
+@pytest.mark.parametrize("name", ["compare", "curve"])
+def test_the_time_of_the_first_test_row_is_not_named_where_the_column_is_marked(marked, name):
+    frame = make(0)[["x", "born", "label"]]
+    verbs = {"compare": {"models": GaussianNB()}, "curve": {"model": GaussianNB(), "noise": 0}}
+    verb = {"compare": compare, "curve": curve}[name]
+    made = verb(frame, label="label", time="born", repeats=2, **verbs[name])
+    assert any("('born' from (hidden) on)" in note for note in made.notes)
+    assert not [s for s in ("2031", "2030", "2029") if s in made.to_text() + made.to_html()]
+    with pytest.raises(InputError, match=r"holds no times: '\(hidden\)' cannot be read"):
+        compare(frame.assign(born="zebrafish"), label="label", time="born", models=GaussianNB())

@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from dcai.base.errors import InputError
-from dcai.experiments.judgements import Group, Judged, measure_group
-from dcai.experiments.partitions import _measure, slices
+from dcai.experiments.failures.judgements import Group, Judged, measure_group
+from dcai.experiments.failures.partitions import _measure, slices
 from dcai.shells.cli_drift import slices as command
 
 
@@ -202,6 +202,18 @@ def test_groups_asked_for_and_found_are_corrected_together():
     assert its["other"] == pytest.approx(alone)
     swapped, _ = _measure([searched], [asked], judged, random.random(2000) < 0.5, None, 0.05)
     assert swapped[0][2] == pytest.approx(2 * second)
+
+
+def test_the_chance_and_the_gap_of_a_found_group_are_of_the_same_rows():
+    random = np.random.default_rng(4)
+    bad, other = random.random(4000) < 0.3, random.random(4000) < 0.5
+    judged = judge(random.random(4000) < np.where(bad, 0.4, np.where(other, 0.7, 0.9)))
+    second = random.random(4000) < 0.5
+    searched = [Group("bad", ("bad",), bad), Group("other", ("other",), other)]
+    _, tried = _measure([], searched, judged, second, None, 0.05)
+    assert [s for s in tried["slice"] if " and " not in s][:2] == ["bad", "other"]
+    row = tried[tried["slice"] == "other"].iloc[0]
+    assert row["rows"] == (other & second & ~bad).sum()  # those of the group before it are no news
 
 
 def test_groups_of_sensitive_columns_are_named_by_numbers(tmp_path, monkeypatch):

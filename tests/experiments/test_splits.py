@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcai.experiments.splits import assign_folds, draw_rows, mark_rows, sort_rows
+from dcai.experiments.samples.splits import assign_folds, draw_rows, mark_rows, sort_rows
 
 ROWS = st.lists(st.tuples(st.integers(0, 12), st.sampled_from("abc")), min_size=1, max_size=60)
 

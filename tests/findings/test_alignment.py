@@ -1,5 +1,7 @@
 """The user's own probabilities: what few rows can prove, and in which order unnamed columns stand."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,6 +54,67 @@ def test_swapped_columns_are_refused_among_few_rows_too(few, sure):
 def test_a_handful_of_rows_is_never_refused_for_another_order(few, rows):
     given = predict(few["label"][:rows], ["dog", "cat"]).set_axis(["cat", "dog"], axis=1)
     assert f"too few labelled rows ({rows})" in reason_of(few[:rows], given)[1]
+
+
+# ---------------------------------------------------------------- a part of the rows
+
+
+def draw_labels(rows, seed=0):
+    return pd.DataFrame({"x": range(rows), "label": np.random.default_rng(seed).choice(["cat", "dog", "emu"], rows)})
+
+
+def blur(labels, seed=0, *, sure=0.8, right=0.85):
+    """Make probabilities of a model that is so sure, and right in that share of the rows."""
+    random, names = np.random.default_rng(seed), ["cat", "dog", "emu"]
+    places = labels.map(names.index).to_numpy()
+    said = np.where(random.random(len(labels)) < right, places, (places + random.integers(1, 3, len(labels))) % 3)
+    return predict([names[place] for place in said], names, sure=sure).to_numpy().copy()
+
+
+def move(values, rows, how):
+    moved = values.copy()
+    part = np.random.default_rng(9).permutation(values[rows]) if how == "shuffled" else np.roll(values[rows], 1, axis=0)
+    moved[rows] = part
+    return moved
+
+
+@pytest.mark.parametrize("how", ["shuffled", "shifted"])
+@pytest.mark.parametrize(
+    ("first", "last", "sure", "right"), [(450, 899, 0.8, 0.85), (450, 899, 0.6, 0.7), (0, 89, 0.8, 0.85)]
+)
+def test_a_stretch_of_rows_that_moved_is_refused(how, first, last, sure, right):
+    frame = draw_labels(900)
+    moved = move(blur(frame["label"], sure=sure, right=right), slice(first, last + 1), how)
+    with pytest.raises(AlignmentError, match="no better than chance, in the others clearly better") as refused:
+        reason_of(frame, moved)
+    named = [int(n) for n in re.findall(r"\d+", re.search(r"\((.*?)\)", str(refused.value))[1])]
+    assert abs(named[0] - first) <= 45
+    assert abs(named[-1] - last) <= 45
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("right", [0.95, 0.6, 0.45])
+def test_rows_in_their_places_are_never_refused(seed, right):
+    frame = draw_labels(900, seed)
+    assert "alignment proven, unnamed" in reason_of(frame, blur(frame["label"], seed, right=right))[1]
+
+
+def test_a_class_that_the_model_never_predicts_is_no_wrong_order():
+    frame = draw_labels(900).sort_values("label", kind="stable").reset_index(drop=True)
+    values = blur(frame["label"])
+    values[frame["label"] == "emu"] = [0.45, 0.45, 0.1]
+    assert "alignment proven between classes only" in reason_of(frame, values)[1]
+
+
+def test_noisier_rows_in_one_stretch_are_no_wrong_order():
+    frame = draw_labels(900)
+    values = np.vstack([blur(frame["label"][:600]), blur(frame["label"][600:], right=0.55)])
+    assert "alignment proven" in reason_of(frame, values)[1]
+
+
+def test_of_rows_sorted_by_class_no_more_is_said_than_is_proven():
+    frame = draw_labels(900).sort_values("label", kind="stable").reset_index(drop=True)
+    assert "alignment proven between classes only" in reason_of(frame, blur(frame["label"]))[1]
 
 
 # ---------------------------------------------------------------- unnamed columns

@@ -96,7 +96,7 @@ def test_rows_without_a_label_are_counted_and_never_flagged(blobs):
     assert status_of(found, "labels")["rows"] == 118
     assert planted <= label_rows(found)
     assert not {1, 2} & label_rows(found)
-    assert found.scores["labels"].iloc[[1, 2]].tolist() == [0.0, 0.0]
+    assert found.scores["labels"].isna().to_numpy().nonzero()[0].tolist() == [1, 2]
 
 
 def test_classes_with_fewer_rows_than_folds_are_named(blobs):

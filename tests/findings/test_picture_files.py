@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from dcai.base.kinds import kind_of
 from dcai.base.pictures import finds_pictures, names_pictures
 from dcai.base.table import make_table
-from dcai.corrections.cards import show_cells
+from dcai.corrections.exhibits.cards import show_cells
 from dcai.findings.features.pictures import UNREAD, Descriptor, open_picture
 from dcai.findings.report import audit
 

@@ -43,9 +43,9 @@ def test_only_the_run_of_digits_that_is_padded_has_a_length():
 
 def test_many_distinct_codes_with_many_odd_ones_take_seconds():
     codes = [f"tt{n:07d}" for n in range(55_000)] + [f"the_{n:05d}_one" for n in range(5_000)]
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(judge(codes)) == 5_000
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_few_short_numbers_do_not_make_marks_of_thousands_wrong():
@@ -191,9 +191,9 @@ def test_digits_that_only_fill_a_place_are_flagged_cell_by_cell():
 
 @pytest.mark.parametrize("text", ["1" * 200_000 + "x", " " * 200_000 + "x", "1 -" * 60_000 + "x", "$ " * 90_000 + "x"])
 def test_long_texts_are_read_once(text):
-    start = time.perf_counter()
+    start = time.process_time()
     assert not looks_like_number(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize("text", ["12", "$ 1,200.50", "- 5", "2001-02-03", "10 %", "  +7", ".5", "1" * 5000])

@@ -42,7 +42,7 @@ def test_every_row_without_a_label_gets_a_suggestion_the_surest_first(found):
     assert listed["given"].map(lambda v: v is None or not v.strip()).all()
     assert listed["suggested"].isin(["ash", "elm", "oak"]).all()
     assert listed["confidence"].is_monotonic_decreasing
-    assert found.scores["labels"].iloc[gone].eq(0).all()
+    assert found.scores["labels"].isna().to_numpy().nonzero()[0].tolist() == gone.tolist()
     assert not set(found.by("labels").findings["row"]) & set(gone)
     reason = found.checks.set_index("detector").loc["missing", "reason"]
     assert reason.startswith("150 unlabelled rows, the labels suggested by model LogisticRegression")

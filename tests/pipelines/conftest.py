@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -63,6 +64,29 @@ def command(*arguments, cwd, module="dcai", **options):
         check=False,
         **options,
     )
+
+
+# A command as a terminal starts it: whoever runs the tests may have a signal ignored, which its children would inherit.
+_AT_A_TERMINAL = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for signum in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(signum, signal.SIG_DFL)
+from dcai.shells.cli import main
+main()
+"""
+
+
+@contextlib.contextmanager
+def started(*arguments, cwd, **options):
+    """A command line in a process of its own, to which signals can be sent; it is ended with the test."""
+    environment = {**os.environ, "PYTHONPATH": str(DCAI)}
+    child = subprocess.Popen([sys.executable, "-c", _AT_A_TERMINAL, *arguments], cwd=cwd, env=environment, **options)
+    try:
+        yield child
+    finally:
+        child.terminate()
+        child.wait()
 
 
 def call_main(capsys, *arguments):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -20,13 +21,26 @@ import psutil
 from tests.pipelines.conftest import DCAI, SPEC, write
 
 CULPRIT = 2  # the cell in which each fault happens
-_TICKS = "import time\nwhile True:\n    print(time.time(), flush=True)\n    time.sleep(0.05)"
-_WIDGET = "import time, ipywidgets\nbutton = ipywidgets.Button()\nbutton.clicked = False\nwhile not button.clicked:\n    time.sleep(0.05)"
+# Each output is also written down by the cell itself, which is the truth about what it has put out.
+BEGIN = """x = 1
+import time
+def tick(more=''):
+    now = time.time()
+    with open('ticks.txt', 'a') as file:
+        file.write(f'{now:.3f}\\n')
+    print(f'{more} tick {now:.3f};', flush=True)
+def run_on(seconds=977, more=''):
+    end = time.time() + seconds
+    while time.time() < end:
+        tick(more)
+        time.sleep(0.05)"""
+_TICKS = "run_on()"
+_WIDGET = "import ipywidgets\nbutton = ipywidgets.Button()\nbutton.clicked = False\nwhile not button.clicked:\n    run_on(0.1)"
 _HUNGRY = (
     "import resource\nused = int(open('/proc/self/statm').read().split()[0]) * 4096\n"
-    "resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, used + 2**28))\nlist(range(10**9))"
+    "resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, used + 2**28))\nrun_on(1)\nlist(range(10**9))"
 )
-_FILL = "while True:\n    print('x' * 100_000, flush=True)"
+_FILL = "while True:\n    tick('x' * 100_000)"
 _NEVER = {"argv": [sys.executable, "-c", "import time; time.sleep(977)"], "display_name": "N", "language": "python"}
 
 
@@ -56,7 +70,7 @@ def make_spec(root):
 
 
 FAULTS = [
-    Fault("error", "1 / 0", "failed", "ZeroDivisionError"),
+    Fault("error", "run_on(1)\n1 / 0", "failed", "ZeroDivisionError"),
     Fault("cell timeout", _TICKS, "timed_out", "Timeout", options=("--cell-timeout", "1.5")),
     Fault("run timeout", _TICKS, "timed_out", "Timeout", options=("--timeout", "15")),
     Fault("SIGKILL of the kernel", _TICKS, "kernel_died", "KernelDied", act=lambda _, kernel: os.kill(kernel, 9)),
@@ -65,13 +79,13 @@ FAULTS = [
     Fault("SIGTERM", _TICKS, "interrupted", "SIGTERM", act=send(signal.SIGTERM)),
     Fault("SIGKILL of the runner", _TICKS, "interrupted", "RunnerGone", act=send(signal.SIGKILL)),
     Fault("disk full", _FILL, "failed", "OSError", limit=2_000_000),
-    Fault("sys.exit(0)", "import sys\nsys.exit(0)", "stopped", None),
+    Fault("sys.exit(0)", "import sys\nrun_on(1)\nsys.exit(0)", "stopped", None),
     Fault("kernel never starts", "", "kernel_died", "KernelNotStarted", None,
           ("--kernel", "never", "--start-timeout", "2"), prepare=make_spec),
     Fault("missing kernel spec", "", "invalid", None, None, ("--kernel", "absent")),
     Fault("endless output", _FILL, "timed_out", "Timeout", options=("--cell-timeout", "3")),
     Fault("hanging widget", _WIDGET, "timed_out", "Timeout", options=("--cell-timeout", "4")),
-    Fault("input()", "input('name?')", "timed_out", "StdinNotImplementedError"),
+    Fault("input()", "run_on(1)\ninput('name?')", "timed_out", "StdinNotImplementedError"),
 ]  # fmt: skip
 
 
@@ -92,7 +106,7 @@ class Outcome:
 
 def inject(fault, root):
     """Run a notebook with a fault through the command line, in a process of its own."""
-    write(root / "case.ipynb", "x = 1", "print('before')", fault.source or "print('never')", "print('after')")
+    write(root / "case.ipynb", BEGIN, "print('before')", fault.source or "print('never')", "print('after')")
     fault.prepare(root)
     environment = {**os.environ, "PYTHONPATH": str(DCAI), "JUPYTER_PATH": str(root / "share")}
     limit = fault.limit
@@ -150,19 +164,26 @@ def wait_for_ticks(folder):
 
 def judge(folder, code, struck, freed):
     """Read the record as any reader does, and the notebook that is left."""
-    from dcai.pipelines.ledger import read_record
+    from dcai.pipelines.archive.ledger import read_record
 
     record = read_record(folder)
     cell = record.error.cell if record.error else None
     if record.status == "stopped":
         events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
         cell = next(e["cell"] for e in events if e["event"] == "stopped")
-    lost = None
-    if struck is not None:
-        outputs = nbformat.read(folder / "output.ipynb", 4).cells[CULPRIT].outputs
-        ticks = "".join(o.text for o in outputs if o.output_type == "stream").split()
-        lost = max(0.0, struck - float(ticks[-1]))
+    lost = lost_output(folder, struck)
     return Outcome(record.status, record.error.error if record.error else None, cell, code, lost, freed)
 
 
-__all__ = ["CULPRIT", "FAULTS", "SPEC", "Fault", "Outcome", "inject", "judge"]
+def lost_output(folder, struck):
+    """Return the seconds of output before the fault that are missing in the notebook that is left; None without output."""
+    truth = folder.parents[2] / "ticks.txt"
+    if not truth.is_file():
+        return None
+    said = [t for t in map(float, truth.read_text().split()) if struck is None or t <= struck]
+    outputs = nbformat.read(folder / "output.ipynb", 4).cells[CULPRIT].outputs
+    kept = re.findall(r"tick (\d+\.\d{3});", "".join(o.text for o in outputs if o.output_type == "stream"))
+    return max(0.0, max(said) - max(map(float, kept), default=min(said)))
+
+
+__all__ = ["BEGIN", "CULPRIT", "FAULTS", "SPEC", "Fault", "Outcome", "inject", "judge"]

@@ -10,12 +10,12 @@ import pytest
 from dcai.base.errors import InputError, MissingError
 from dcai.base.records import Resources
 from dcai.base.yaml_text import parse_yaml
-from dcai.pipelines import declarations
-from dcai.pipelines.declarations import bytes_of, cron_fields
-from dcai.pipelines.manifest import parse_manifest
+from dcai.pipelines.conditions.verdicts import Scene, judge_gates
+from dcai.pipelines.course.plans import make_plan
+from dcai.pipelines.definitions import declarations
+from dcai.pipelines.definitions.declarations import bytes_of, cron_fields
+from dcai.pipelines.definitions.manifest import parse_manifest
 from dcai.pipelines.pipeline import load_pipeline, promote
-from dcai.pipelines.plans import make_plan
-from dcai.pipelines.verdicts import Scene, judge_gates
 from tests.pipelines.conftest import call_main, write
 
 EVERYTHING = re.search(r"```yaml\n(.*?)```", declarations.__doc__, re.DOTALL)[1]

@@ -40,7 +40,7 @@ def test_papermill_finds_the_engine_by_its_entry_point():
 
 
 def test_the_gates_of_a_pipeline_hold_for_papermill_too(repo):
-    source = "from dcai.pipelines.notebook import record\nrecord(accuracy=accuracy)"
+    source = "from dcai.pipelines.runtime.notebook import record\nrecord(accuracy=accuracy)"
     write(repo / "train.ipynb", "accuracy = 0.5", source)
     promote("train.ipynb", gates={"accuracy": ">= 0.9"}, check=False)
     with pytest.raises(RunError, match="A gate of the pipeline did not hold: accuracy is 0.5, expected >= 0.9"):
@@ -259,7 +259,7 @@ def memory():
 
 
 def test_a_notebook_elsewhere_is_run_and_its_record_is_beside_it(repo, memory):
-    source = "from dcai.pipelines.notebook import record\nrecord(rate=rate)\nrate / (rate - 1)"
+    source = "from dcai.pipelines.runtime.notebook import record\nrecord(rate=rate)\nrate / (rate - 1)"
     memory.files["mem://in/case.ipynb"] = nbformat.writes(make_notebook("rate = 0.1", source))
     call("mem://in/case.ipynb", "mem://out/done.ipynb", parameters={"rate": 0.5})
     record = json.loads(memory.files["mem://out/done.ipynb.run.json"])

@@ -13,15 +13,16 @@ import nbformat
 import psutil
 import pytest
 
-from dcai.pipelines import engine, kernels
-from dcai.pipelines.estimates import seconds_left
-from dcai.pipelines.journal import Journal, read_journal
-from dcai.pipelines.outputs import MOST_OUTPUT, OutputLog, rebuild
-from dcai.pipelines.pool import KernelPool
+from dcai.pipelines import engine
+from dcai.pipelines.archive.estimates import seconds_left
+from dcai.pipelines.archive.journal import Journal, read_journal
+from dcai.pipelines.archive.outputs import MOST_OUTPUT, OutputLog, rebuild
+from dcai.pipelines.processes import kernels
+from dcai.pipelines.processes.pool import KernelPool
+from dcai.pipelines.processes.signals import Interruption
 from dcai.pipelines.runs import run, run_progress
-from dcai.pipelines.signals import Interruption
 from tests.pipelines.conftest import call_main, make_notebook, write
-from tests.pipelines.faults import CULPRIT, FAULTS, inject
+from tests.pipelines.faults import BEGIN, CULPRIT, FAULTS, inject, lost_output
 
 # In processes of their own: what ends the runner, and what limits its files. The others need no process.
 APART = ("SIGKILL of the runner", "disk full")
@@ -50,7 +51,7 @@ def pid_of(folder):
     "fault", [f for f in FAULTS if f.act is None and f.limit is None and f.source], ids=lambda f: f.name
 )
 def test_the_record_names_the_class_and_the_cell(repo, pool, fault):
-    write(repo / "case.ipynb", "x = 1", "print('before')", fault.source, "print('after')")
+    write(repo / "case.ipynb", BEGIN, "print('before')", fault.source, "print('after')")
     options = {SETTINGS[k]: float(v) for k, v in zip(fault.options[::2], fault.options[1::2], strict=True)}
     options |= {"timeout": 3.0} if "timeout" in options else {}
     done = run("case.ipynb", kernels=pool, **options)
@@ -60,11 +61,13 @@ def test_the_record_names_the_class_and_the_cell(repo, pool, fault):
     saved = nbformat.read(done.folder / "output.ipynb", 4).cells
     assert (saved[1].outputs[0].text, saved[3].outputs) == ("before\n", [])
     assert is_gone(pid_of(done.folder))
+    assert lost_output(done.folder, None) <= 1
     assert sorted(p.name for p in done.folder.iterdir()) == [
         "artifacts",
         "events.jsonl",
         "openlineage.jsonl",
         "output.ipynb",
+        "packages.txt",
         "run.json",
     ]
 
@@ -103,7 +106,7 @@ def test_a_kernel_that_never_answers_or_cannot_be_started_is_told(repo, monkeypa
 @pytest.mark.parametrize(("kills", "expected"), [((3, 3), "KernelDied"), ((3, 4), "OutOfMemory")])
 def test_a_kernel_that_the_system_killed_for_want_of_memory_is_told(repo, pool, monkeypatch, kills, expected):
     counts = iter(kills)
-    monkeypatch.setattr("dcai.pipelines.kernels._oom_kills", lambda: next(counts))
+    monkeypatch.setattr("dcai.pipelines.processes.kernels._oom_kills", lambda: next(counts))
     write(repo / "case.ipynb", "x = 1", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
     error = run("case.ipynb", kernels=pool).record.error
     assert (error.error, error.cell) == (expected, 1)
@@ -126,6 +129,38 @@ def test_output_without_end_is_cut_off_at_a_limit(repo, pool, tmp_path):
     assert error.message.startswith("The cells have put out more than 1,000,000 bytes. Write large data to a file")
     size = sum(len(o.text) for o in done.cells[1].outputs)
     assert 0 < size <= 1_000_000 < MOST_OUTPUT
+
+
+def test_no_output_is_dropped_though_it_comes_faster_than_it_is_read(repo, pool):
+    write(repo / "case.ipynb", "x = 1", "for n in range(4000): print(n, 'x' * 2000, flush=True)", "print('after')")
+    for kernels_of_run in (pool, None):
+        done = run("case.ipynb", kernels=kernels_of_run)
+        cells = nbformat.read(done.folder / "output.ipynb", 4).cells
+        lines = "".join(o.text for o in cells[1].outputs).splitlines()
+        assert [int(line.split()[0]) for line in lines] == list(range(4000))
+        assert cells[2].outputs[0].text == "after\n"
+
+
+def test_a_cell_that_took_too_long_shows_where_it_was(repo, pool):
+    write(repo / "case.ipynb", "x = 1", "import time\ntime.sleep(977)")
+    done = run("case.ipynb", kernels=pool, cell_timeout=1)
+    assert (done.status, done.record.error.error) == ("timed_out", "Timeout")
+    (output,) = nbformat.read(done.folder / "output.ipynb", 4).cells[1].outputs
+    assert (output.ename, "time.sleep" in "".join(output.traceback)) == ("KeyboardInterrupt", True)
+
+
+def test_what_a_cell_had_put_out_is_there_though_it_was_cut_off(repo, pool):
+    source = "import time\nfor n in range(1500): print(n, 'x' * 20_000, flush=True)\nopen('done', 'w').close()\ntime.sleep(977)"
+    write(repo / "case.ipynb", "x = 1", source)
+
+    for seconds in (3, 12, 60):  # until this machine was quick enough to put it all out
+        done = run("case.ipynb", kernels=pool, cell_timeout=seconds)
+        assert done.status == "timed_out"
+        if (repo / "done").exists():
+            break
+    cell = nbformat.read(done.folder / "output.ipynb", 4).cells[1]
+    lines = "".join(o.text for o in cell.outputs if o.output_type == "stream").splitlines()
+    assert [int(line.split()[0]) for line in lines] == list(range(1500))
 
 
 def test_a_cancelled_run_ends_its_kernel_and_all_that_its_cells_started(repo, pool):

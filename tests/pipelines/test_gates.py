@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from dcai.base.errors import InputError, MissingError
 from dcai.base.records import Resources
-from dcai.pipelines import ledger
-from dcai.pipelines.table_schemas import find_problems, read_table
-from dcai.pipelines.verdicts import Scene, compare_with_earlier, judge_gates, judge_tables
+from dcai.experiments.shifts import drift
+from dcai.pipelines.archive import ledger
+from dcai.pipelines.conditions.table_schemas import find_problems, read_table
+from dcai.pipelines.conditions.verdicts import Scene, compare_with_earlier, judge_gates, judge_tables
+from dcai.pipelines.definitions import declarations
 
 GOOD = pd.DataFrame(
     {"id": [1, 2, 3], "price": [1.5, 2.0, 3.25], "town": ["Ulm", "Bonn", "Kiel"], "on": [True, False, True]}
@@ -145,3 +147,69 @@ def test_label_quality_counts_what_an_audit_expects_and_a_review_has_not_settled
     unknown = judge_gates({"label_quality": {**gates["label_quality"], "label": "z"}}, Scene(root=tmp_path))[0]
     assert (unknown["passed"], unknown["value"]) == (False, None)
     assert "'z'" in unknown["reason"]
+
+
+# ---------------------------------------------------------------- what is true or false, and drift
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "passed"),
+    [
+        (True, True, True), (True, False, False), (False, False, True), (False, 0, True), (True, None, False), (False, "", False),
+        ("== 1", True, True), ("== 1", False, False), ("!= 0", True, True), ("== 0", False, True),
+        (">= 0.5", True, False), ({"max": 1}, True, False),
+    ],
+)  # fmt: skip
+def test_gates_judge_what_is_true_or_false_by_equality_alone(rule, value, passed):
+    metrics = {} if value is None else {"good": value}
+    declarations.check_gates({"good": rule}, "pipeline.yaml")
+    judged = judge_gates({"good": rule}, Scene(metrics))
+    assert [g["passed"] for g in judged] == [passed]
+    assert isinstance(judged[0]["rule"], str)
+
+
+def test_what_a_drift_records_passes_gates_or_fails_them():
+    frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=200)})
+    gates = {"drifted": False, "changes": "== 0"}
+    same, other = (drift(frame, frame + add).to_metrics() for add in (0, 3))
+    assert all(g["passed"] for g in judge_gates(gates, Scene(same)))
+    failed = judge_gates(gates | {"good": ">= 1"}, Scene(other | {"good": True}))
+    assert not any(g["passed"] for g in failed)
+    assert failed[-1]["reason"] == "true has no order: expect true or false"
+
+
+def test_a_gate_stops_a_table_that_has_drifted(tmp_path):
+    random = np.random.default_rng(1)
+    rows = pd.DataFrame({"id": range(300), "patient": np.arange(300) // 3, "x": random.normal(size=300)})
+    rows.to_csv(tmp_path / "old.csv", index=False)
+    rows.assign(id=rows["id"] + 300, patient=rows["patient"] + 100).to_csv(tmp_path / "like.csv", index=False)
+    rows.assign(x=rows["x"] + 2).to_csv(tmp_path / "new.csv", index=False)
+    (tmp_path / "broken.csv").write_text("a,a\n1,2\n")
+    rule = {"reference": "old.csv", "key": ["id"], "groups": "patient", "alpha": 0.01, "volume": 0.2}
+    gates = {"drift": dict.fromkeys(("like.csv", "new.csv", "gone.csv", "broken.csv"), rule)}
+    declarations.check_gates(gates, "pipeline.yaml")
+    judged = {g["gate"]: g for g in judge_gates(gates, Scene(root=tmp_path))}
+    assert judged["drift like.csv"] == {
+        "gate": "drift like.csv", "rule": "like old.csv", "value": "no drift", "passed": True,
+    }  # fmt: skip
+    assert judged["drift new.csv"] == {
+        "gate": "drift new.csv", "rule": "like old.csv", "value": "1 change", "passed": False, "reason": "x",
+    }  # fmt: skip
+    assert (judged["drift gone.csv"]["value"], judged["drift gone.csv"]["passed"]) == (None, False)
+    assert "There is no file" in judged["drift gone.csv"]["reason"]
+    assert (judged["drift broken.csv"]["value"], judged["drift broken.csv"]["passed"]) == ("unreadable", False)
+
+
+@pytest.mark.parametrize(
+    ("gates", "said"),
+    [
+        ({"drift": {"a.csv": {"label": "y"}}}, "'gates.drift.a.csv' in pipeline.yaml needs 'reference'"),
+        ({"drift": {"a.csv": {"reference": "b.csv", "volume": 2}}}, "must be a number between 0 and 1. Got 2 instead."),
+        ({"drift": {"a.csv": {"reference": "b.csv", "key": "id"}}}, "must be a list of columns. Got 'id' instead."),
+        ({"accuracy": 3}, "must be a comparison such as '>= 0.9'. Got 3 instead. Or write true, false, or a mapping of min, max, drop, rise."),
+    ],
+)  # fmt: skip
+def test_a_wrong_gate_is_refused_with_its_place(gates, said):
+    with pytest.raises(InputError) as raised:
+        declarations.check_gates(gates, "pipeline.yaml")
+    assert said in str(raised.value)

@@ -10,7 +10,7 @@ import pytest
 from nbformat import v4
 
 from dcai.base.errors import InputError
-from dcai.pipelines.languages import find_assignments, write_assignment
+from dcai.pipelines.notebooks.languages import find_assignments, write_assignment
 from dcai.pipelines.runs import run
 from tests.pipelines.conftest import make_notebook
 from tests.pipelines.test_engine import call, record_of

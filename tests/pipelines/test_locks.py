@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dcai.pipelines import installed, locks
+from dcai.pipelines.definitions import installed, locks
 from dcai.pipelines.pipeline import load_pipeline, promote
 from tests.pipelines.conftest import write
 

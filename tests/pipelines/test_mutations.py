@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import warnings
 from decimal import Decimal
 
 import numpy as np
@@ -12,7 +11,7 @@ import papermill
 import pytest
 
 from dcai.base.errors import InputError
-from dcai.pipelines.parameters import find_idle, find_in
+from dcai.pipelines.notebooks.parameters import find_idle, find_in
 from dcai.pipelines.pipeline import promote
 from dcai.pipelines.runs import run
 from tests.pipelines.conftest import call_main, make_notebook, write
@@ -297,13 +296,10 @@ def test_a_run_tells_of_values_without_effect_in_python_and_on_the_command_line(
 
 
 def test_papermill_tells_of_values_that_it_has_changed_or_that_have_no_effect(repo):
-    write(repo / "case.ipynb", "version = '1'\nrate = 1", "rate = 2\nassert version == 1.1")
+    write(repo / "case.ipynb", "version = '1'\nrate = 1", "rate = 2\nassert version == '1.1'")
     options = {"engine_name": "dcai", "progress_bar": False}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        # What `papermill -p version 1.10` hands on is the number 1.1.
+    # What `papermill -p version 1.10` hands on is the number 1.1.
+    with pytest.raises(InputError, match="'version' must be a text. Got 1.1 instead.\n.* give texts by -r NAME TEXT"):
         papermill.execute_notebook("case.ipynb", "out.ipynb", {"version": 1.1, "rate": 5}, **options)
-    assert [str(w.message) for w in caught if w.category is UserWarning] == [
-        "The parameter 'version' must be a text. Got 1.1 instead. It is set all the same.",
-        "'rate' is never read after its cell, so setting it changes nothing.",
-    ]
+    with pytest.warns(UserWarning, match="'rate' is never read after its cell, so setting it changes nothing"):
+        papermill.execute_notebook("case.ipynb", "out.ipynb", {"version": "1.1", "rate": 5}, **options)

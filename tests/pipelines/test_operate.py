@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import shutil
@@ -12,26 +14,32 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from dcai.base.errors import InputError, MissingError
 from dcai.base.records import FileHash
-from dcai.pipelines import clock, ledger, snapshots, staging
-from dcai.pipelines.differences import diff
-from dcai.pipelines.operations import alert, may_retry
+from dcai.pipelines.archive import contents, ledger, snapshots, staging
+from dcai.pipelines.archive.differences import diff
+from dcai.pipelines.archive.journal import EXIT_CODES
+from dcai.pipelines.archive.tags import find_run, go_back, tag
+from dcai.pipelines.conditions import clock, table_drift
+from dcai.pipelines.course.operations import alert, may_retry
+from dcai.pipelines.origins.provenance import last_good
 from dcai.pipelines.pipeline import load_pipeline, promote
 from dcai.pipelines.reproduction import reproduce
 from dcai.pipelines.runs import history, run
-from dcai.pipelines.tags import find_run, go_back, tag
 from dcai.pipelines.triggers import due, due_pipelines, order_by_upstream
 from tests.pipelines.conftest import DCAI, call_main, command, git, make_repository, write
 
 # What it does is asked for by a parameter, so that one committed pipeline serves every way to end.
 CELLS = [
     "rate = 0.1\ntable = 'data.csv'\nhow = 'well'",
-    "from pathlib import Path\nimport os, signal\nfrom dcai.pipelines.notebook import record\nimport helper",
+    "from pathlib import Path\nimport os, signal\nfrom dcai.pipelines.runtime.notebook import record\nimport helper",
     "rows = Path(table).read_text().splitlines()[1:]\nPath('out').mkdir(exist_ok=True)",
     "Path('out/table.csv').write_text(f'{how} {rate} {len(rows)}\\n')\nrecord(score=rate * helper.FACTOR, rows=len(rows))",
     "Path('tries').open('a').write('x')\nif how == 'once' and len(Path('tries').read_text()) > 1: how = 'well'",
@@ -231,7 +239,10 @@ def test_a_tag_stands_for_its_run_everywhere(root, capsys):
     (root / "out" / "table.csv").write_text("worse")
     assert json.loads(call_main(capsys, "tag", "best", "--restore", "--json")[1]) == {"restored": ["out/table.csv"]}
     assert table_of(root) == TWO
-    tag("one", "best")
+    code, _, said = call_main(capsys, "tag", "one", "best")
+    assert (code, "warning: The run one has the name 'best' now" in said) == (0, True)
+    with pytest.warns(UserWarning, match="its output 'out/table.csv' cannot be brought back: .* dcai reproduce one"):
+        tag("one", "best")
     with pytest.raises(MissingError, match="The output 'out/table.csv' of run one was not kept"):
         go_back("best")
     assert table_of(root) == TWO
@@ -273,6 +284,69 @@ def test_a_run_is_made_again_though_its_inputs_are_gone(root, capsys):
     assert ledger.good_runs("train", root)[0].purpose != "reproduction"
 
 
+def test_a_run_made_again_keeps_what_it_made_for_its_tag(root):
+    assert reproduce("one")  # until then it was not kept, see above
+    assert go_back("one") == ["out/table.csv"]
+    assert table_of(root) == b"well 0.1 3\n"
+    tag("two", "latest")
+    go_back("latest")
+
+
+def test_a_file_that_nobody_declared_is_named_when_it_is_gone(repo, capsys):
+    write(repo / "read.ipynb", "x = 1", "import dcai\ndcai.record(n=x + len(open('extra.csv').read()))")
+    promote("read.ipynb", check=False, commit=True)
+    (repo / "extra.csv").write_text("1\n")
+    assert run("read", run_id="one").status == "succeeded"
+    found = reproduce("one")
+    assert (found.missing, found.exit_code, bool(found)) == (("extra.csv",), 2, False)
+    assert "extra.csv is no declared input, so no run has recorded what it held." in found.notes[-1]
+    code, out, told = call_main(capsys, "reproduce", "one")
+    assert (code, "missing  extra.csv: " in out, "Name it in 'inputs'" in told) == (2, True, True)
+
+
+def test_a_run_is_made_again_in_its_folder_and_kernel_and_tells_so(repo, tmp_path):
+    (repo / "sub").mkdir()
+    (repo / "sub" / "here.txt").write_text("7")
+    write(repo / "read.ipynb", "x = 1", "import dcai\ndcai.record(n=x + int(open('here.txt').read()))")
+    promote("read.ipynb", check=False)
+    git(repo, "add", "-A")
+    git(repo, "commit", "--quiet", "-m", "All")
+    one = run("read", cwd="sub", run_id="one").record
+    assert (one.environment["cwd"], one.environment["kernel"]) == ("sub", "python3")
+    found = reproduce("one")
+    assert found, (found, found.made.record.error)
+    assert found.made.record.environment == one.environment
+    events = [json.loads(line) for line in (found.made.folder / "openlineage.jsonl").read_text().splitlines()]
+    assert [e["eventType"] for e in events] == ["START", "COMPLETE"]
+    assert {e["job"]["namespace"] for e in events} == {repo.name}
+    assert "dcai-reproduce" not in (found.made.folder / "openlineage.jsonl").read_text()
+    assert run("read", cwd=tmp_path, run_id="two").status == "failed"
+    with pytest.raises(InputError, match="outside of the repository. Made again there, it could write over"):
+        reproduce("two")
+
+
+def test_another_version_of_a_package_is_named(root, capsys):
+    one, folder = find_run("one", root)
+    listed = (folder / "packages.txt").read_text()
+    assert f"numpy=={metadata.version('numpy')}\n" in listed
+    assert f"ipykernel=={metadata.version('ipykernel')}\n" in listed
+    assert one.environment["packages"] == hashlib.sha256(listed.encode()).hexdigest()
+    assert "environment" not in {c.part for c in diff("one", "two").changes}
+    older = listed.replace(f"numpy=={metadata.version('numpy')}", "numpy==1.0").encode()
+    (folder / "packages.txt").write_bytes(older)
+    other = replace(one, environment={**one.environment, "packages": hashlib.sha256(older).hexdigest()})
+    whole = (folder / "run.json").read_text()
+    ledger.write_record(folder / "run.json", other)
+    try:
+        code, out, _ = call_main(capsys, "diff", "one", "two")
+        assert (code, f"environment  numpy: 1.0 -> {metadata.version('numpy')}\n" in out) == (0, True)
+        assert out.count("environment  ") == 1
+        assert reproduce("one").notes == (f"numpy was 1.0, and is {metadata.version('numpy')} here",)
+    finally:
+        (folder / "run.json").write_text(whole)
+        (folder / "packages.txt").write_text(listed)
+
+
 def test_two_different_failures_are_not_the_same(root, capsys):
     assert run("train", {"how": "ill"}, run_id="ill").status == "failed"
     failed = find_run("train/ill-retry1", root)
@@ -309,13 +383,18 @@ def test_to_go_back_takes_nothing_from_anybody(root):
     before = len(list(replaced.iterdir()))
     go_back("kept")
     assert len(list(replaced.iterdir())) == before  # what is the same needs no copy
+    for number in range(7):
+        (root / "out" / "table.csv").write_text(f"by hand {number}")
+        go_back("kept")
+    copies = [p.read_text() for p in sorted(replaced.glob("*/before/out/table.csv"))]
+    assert copies == [f"by hand {number}" for number in range(2, 7)]  # the latest five
 
 
 # ---------------------------------------------------------------- due
 
 
 def test_a_run_is_due_for_its_reason_alone(root, capsys):
-    run("train", {"rate": 0.11}, run_id="latest")
+    run("train", run_id="latest")
     assert not due("train")
     assert call_main(capsys, "due", "train")[:2] == (0, "train: nothing to do\n")
     changes = {
@@ -331,7 +410,7 @@ def test_a_run_is_due_for_its_reason_alone(root, capsys):
         assert [(r.trigger, r.message) for r in found.reasons] == [(trigger, f"{path.relative_to(root)} has changed")]
     one = load_pipeline("train")
     fell = replace(one, triggers={"performance": {"score": {"min": 0.2}, "gone": {"min": 0}}})
-    assert [r.message for r in due(fell).reasons] == ["score is 0.11 in run latest, expected >= 0.2"]
+    assert [r.message for r in due(fell).reasons] == ["score is 0.1 in run latest, expected >= 0.2"]
     assert due(fell).unknown == ("performance: no run has recorded 'gone'",)
     nightly = replace(one, triggers={"schedule": "0 3 * * *"})
     assert not due(nightly, now=datetime.now(UTC).replace(hour=0, minute=0))
@@ -348,7 +427,7 @@ def test_a_run_is_due_for_its_reason_alone(root, capsys):
 
 
 def test_a_pipeline_that_cannot_be_read_is_no_all_clear(root, capsys):
-    run("train", {"rate": 0.11})
+    run("train")
     broken = root / "pipelines" / "broken"
     broken.mkdir()
     (broken / "pipeline.yaml").write_text("outputs: [")
@@ -374,9 +453,11 @@ def test_a_fresh_clone_is_compared_with_a_baseline(root, tmp_path, capsys):
     (clone / "corrections" / "label.jsonl").write_bytes((root / "corrections" / "label.jsonl").read_bytes())
     assert [r.message for r in due("train", root=clone).reasons] == ["it has no good run yet"]
     record = root / "runs" / "train" / "two" / "run.json"
-    assert call_main(capsys, "due", "train", "--baseline", record, "--root", clone)[0] == 0
+    own = ("-p", "rate=0.11")
+    assert call_main(capsys, "due", "train", *own, "--baseline", record, "--root", clone)[0] == 0
     (clone / "data.csv").unlink()
-    assert [r.message for r in due("train", root=clone, baseline=record).reasons] == ["data.csv is missing"]
+    again = due("train", {"rate": 0.11}, root=clone, baseline=record)
+    assert [r.message for r in again.reasons] == ["data.csv is missing"]
     with pytest.raises(MissingError, match="There is no baseline"):
         due("train", root=clone, baseline=tmp_path / "absent.json")
     other = replace(find_run("two", root)[0], pipeline="other")
@@ -443,14 +524,122 @@ def test_folders_are_kept_and_brought_back_whole(tmp_path):
     (data / "deep").mkdir(parents=True)
     (data / "a.txt").write_text("a")
     (data / "deep" / "b.txt").write_text("b")
-    one = ledger.hash_file(tmp_path, "data")
+    one = contents.hash_file(tmp_path, "data")
     snapshots.keep_files(tmp_path / "runs", tmp_path, [one])
     (data / "a.txt").write_text("changed")
     assert snapshots.bring_back(tmp_path / "runs", one, tmp_path / "back")
-    assert ledger.hash_file(tmp_path, "back").sha256 == one.sha256
+    assert contents.hash_file(tmp_path, "back").sha256 == one.sha256
     changed = FileHash("data", "0" * 64, 1)
     snapshots.keep_files(tmp_path / "runs", tmp_path, [changed])
     assert not snapshots.bring_back(tmp_path / "runs", changed, tmp_path / "no")
+
+
+def test_contents_of_runs_that_are_gone_are_removed(repo, capsys):
+    def keep(run, text):
+        (repo / "data").mkdir(exist_ok=True)
+        (repo / "data" / "a.txt").write_text(text)
+        one = ledger.begin(run, "x", "n", "python3", root=repo, parameters={})
+        one = replace(one, status="succeeded", inputs=[contents.hash_file(repo, "data")])
+        snapshots.keep_files(repo / "runs", repo, one.inputs)
+        ledger.write_record(repo / "runs" / "x" / run / "run.json", one)
+        return one.inputs[0]
+
+    kept, lost = keep("one", "first"), keep("two", "second")
+    shutil.rmtree(repo / "runs" / "x" / "two")
+    code, _, said = call_main(capsys, "runs", "--prune")
+    assert (code, "MB of kept contents were removed." in said) == (0, True)
+    assert snapshots.is_kept(repo / "runs", kept)
+    assert not snapshots.is_kept(repo / "runs", lost)
+    assert len(list((repo / "runs" / ".snapshots").glob("*/*"))) == 3  # the list, its mark, the one file in it
+    (repo / "runs" / "x" / "one" / "run.json").write_text("{")
+    code, _, said = call_main(capsys, "runs", "--prune")
+    assert (code, "Nothing was removed, for a record cannot be read" in said) == (2, True)
+    assert snapshots.is_kept(repo / "runs", kept)
+
+
+def test_what_a_run_under_way_is_writing_is_not_removed(tmp_path):
+    runs, lists = tmp_path / "runs", tmp_path / "runs" / ".folders"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.txt").write_text("a")
+    one = contents.hash_file(tmp_path, "data", lists)
+    snapshots.keep_files(runs, tmp_path, [one])
+    place = snapshots._place(runs, one.sha256)
+    place.unlink()  # the list of a folder is kept last
+    copying = place.with_name("copied.tmp")
+    copying.write_text("half")
+    assert snapshots.prune(runs, [one.sha256], lists) == 0
+    assert len(list((runs / ".snapshots").glob("*/*"))) == 3  # the mark of the list, the file in the folder, the copy
+    for path in (copying, lists / one.sha256):
+        os.utime(path, (0, 0))
+    assert snapshots.prune(runs, [one.sha256], lists) == len("half")
+    assert snapshots.prune(runs, [], lists) > 0
+    assert not [p for p in runs.rglob("*") if p.is_file()]
+
+
+def test_a_folder_is_kept_whatever_its_files_are_called(tmp_path):
+    names = ["a\u2028b.txt", "c\x0cd.txt", "e\x85f.txt", "plain.txt"]
+    (tmp_path / "data").mkdir()
+    for name in names:
+        (tmp_path / "data" / name).write_text(name)
+    one = contents.hash_file(tmp_path, "data")
+    snapshots.keep_files(tmp_path / "runs", tmp_path, [one])
+    assert snapshots.is_kept(tmp_path / "runs", one)
+    assert snapshots.bring_back(tmp_path / "runs", one, tmp_path / "back")
+    assert sorted(p.name for p in (tmp_path / "back").iterdir()) == sorted(names)
+
+
+def test_a_torn_event_keeps_no_record_from_being_written(tmp_path):
+    one = ledger.begin("one", "x", "n", "python3", root=tmp_path, parameters={})
+    path = tmp_path / "runs" / "x" / "one" / ledger.RECORD
+    ledger.write_record(path, one)
+    events = path.with_name("openlineage.jsonl")
+    events.write_text(events.read_text()[:-30])
+    for _ in range(2):
+        ledger.write_record(path, replace(one, status="succeeded", ended=one.started))
+    told = events.read_text().splitlines()
+    assert [json.loads(line)["eventType"] for line in told[1:]] == ["COMPLETE"]
+
+
+def test_a_run_that_stopped_on_purpose_is_what_others_stand_on(tmp_path):
+    for run_id, status in (("a", "succeeded"), ("b", "stopped"), ("c", "failed")):
+        one = ledger.begin(run_id, "x", "n", "python3", root=tmp_path, parameters={})
+        one = replace(one, status=status, exit_code=EXIT_CODES[status], ended=one.started)
+        ledger.write_record(tmp_path / "runs" / "x" / run_id / ledger.RECORD, one)
+    assert last_good(["x"], tmp_path) == ["x/b"]
+
+
+def test_remarks_are_not_named_as_drift():
+    table = pd.DataFrame({"column": ["a", "b", None], "detector": ["numbers", "numbers", "volume"]})
+    found = SimpleNamespace(findings=table.assign(doubt=[0.9, 0.2, 0.5]))
+    assert table_drift.name_drift(found) == "a, volume"
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_folder_is_replaced_whole_or_stays(tmp_path, monkeypatch, elsewhere):
+    old, new = tmp_path / "models", tmp_path / "runs" / "models"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+        for name in "abc":
+            (folder / name).write_text(folder.parent.name)
+    seen, rename = [], Path.replace
+
+    def watch(self, target):
+        if elsewhere and self == new:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        seen.append(sorted(p.name for p in old.iterdir()) if old.exists() else None)
+        moved = rename(self, target)
+        seen.append(sorted(p.name for p in old.iterdir()) if old.exists() else None)
+        return moved
+
+    monkeypatch.setattr(Path, "replace", watch)
+    staging.put_back(new, old)
+    assert [names for names in seen if names not in (None, ["a", "b", "c"])] == []
+    assert seen.count(None) == 2  # between the two renames
+    assert {(old / name).read_text() for name in "abc"} == {"runs"}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["models", "runs"]
+    with pytest.raises(FileNotFoundError):
+        staging.put_back(tmp_path / "absent", old)
+    assert {(old / name).read_text() for name in "abc"} == {"runs"}
 
 
 def test_an_output_folder_and_a_new_file_are_taken_back(tmp_path):
@@ -460,18 +649,56 @@ def test_an_output_folder_and_a_new_file_are_taken_back(tmp_path):
     (tmp_path / "models" / "a").write_text("old")
     outputs = ["models", "models/a", "new.txt", "same.txt"]
     (tmp_path / "same.txt").write_text("same")
-    staging.keep_before(tmp_path, folder, outputs, ledger.mark_files(tmp_path, outputs))
+    staging.keep_before(tmp_path, folder, outputs, contents.mark_files(tmp_path, outputs))
     (tmp_path / "models" / "a").write_text("new!")
     (tmp_path / "models" / "b").write_text("new")
     (tmp_path / "new.txt").write_text("new")
-    assert staging.give_back(folder, folder / "artifacts", ledger.mark_files) == ["models", "new.txt"]
+    assert staging.give_back(folder, folder / "artifacts", contents.mark_files) == ["models", "new.txt"]
     assert [p.name for p in (tmp_path / "models").iterdir()] == ["a"]
     assert (tmp_path / "models" / "a").read_text() == "old"
     assert not (tmp_path / "new.txt").exists()
     assert (folder / "artifacts/failed-outputs/models/b").read_text() == "new"
-    assert staging.give_back(folder, folder / "artifacts", ledger.mark_files) == []
+    assert staging.give_back(folder, folder / "artifacts", contents.mark_files) == []
     with suppress(FileNotFoundError):
         (folder / "before").rmdir()
+
+
+STAGED = [
+    "how = 'good'",
+    "import os, signal, dcai, pathlib\ntable = pathlib.Path('out.csv')\nbefore = table.read_text()",
+    "dcai.artifact('out.csv').write_text('label\\n' + ('bad' if how == 'bad' else 'good') + '\\n')",
+    "dcai.artifact('models/a.txt').write_text(how)\nassert table.read_text() == before",
+    "if how == 'killed': os.kill(os.getpid(), signal.SIGKILL)",
+]
+
+
+def test_an_output_made_as_an_artifact_is_in_place_only_after_its_gates(repo, monkeypatch):
+    write(repo / "case.ipynb", *STAGED)
+    (repo / "out.csv").write_text("yesterday")
+    gates = {"schema": {"out.csv": {"columns": {"label": {"type": "text", "values": ["good"]}}}}}
+    gates["size"] = {"models": {"max": 4}}
+    made = promote("case.ipynb", outputs=["out.csv", "models"], gates=gates)  # checked by a run
+    assert (repo / "out.csv").read_text() == "yesterday"
+    assert made.outputs == ("out.csv", "models")
+    for how, status in (("bad", "gate_failed"), ("killed", "kernel_died")):
+        failed = run("case", {"how": how})
+        assert (failed.status, (repo / "out.csv").read_text()) == (status, "yesterday"), failed.record.error
+        assert not (repo / "models").exists()
+    done = run("case", run_id="good")
+    assert (done.status, [g["passed"] for g in done.record.gates]) == ("succeeded", [True, True]), done.record.error
+    assert ((repo / "out.csv").read_text(), (repo / "models" / "a.txt").read_text()) == ("label\ngood\n", "good")
+    hashes = {f.path: f.sha256 for f in done.record.outputs}
+    assert hashes["out.csv"] == hashes["runs/case/good/artifacts/out.csv"] is not None
+    assert not due("case")
+    assert sorted(p.name for p in repo.iterdir() if p.name.endswith(".tmp")) == []
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(staging, "put_in_place", refuse)
+    full = run("case")
+    assert (full.status, full.record.error.error) == ("failed", "OSError")
+    assert (repo / "out.csv").read_text() == "label\ngood\n"
 
 
 def test_outputs_that_cannot_be_put_back_are_told(repo, monkeypatch):

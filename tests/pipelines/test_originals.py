@@ -15,12 +15,12 @@ import pytest
 from dcai.base import store
 from dcai.base.errors import InputError, RunError
 from dcai.base.records import FileHash
-from dcai.pipelines import ledger, staging
+from dcai.pipelines.archive import contents, ledger, staging
 from dcai.pipelines.pipeline import promote
 from dcai.pipelines.reproduction import reproduce
 from dcai.pipelines.runs import run
-from dcai.pipelines.single import Order
-from dcai.pipelines.sweeping import run_elsewhere, sweep
+from dcai.pipelines.variations.single import Order
+from dcai.pipelines.variations.sweeping import run_elsewhere, sweep
 from tests.pipelines.conftest import DCAI, git, write
 
 WRITE = "open('out.txt', 'w').write('new')"
@@ -87,7 +87,7 @@ def test_what_was_brought_back_stays_when_it_is_done_again_after_a_kill(tmp_path
     files = [root / "a.txt", root / "folder" / "c.txt", root / "b.txt"]
     for path in files:
         path.write_text("old")
-    marks = ledger.mark_files(root, outputs)
+    marks = contents.mark_files(root, outputs)
     staging.keep_before(root, folder, outputs, marks)
     for path in files:
         path.write_text("newer")
@@ -101,8 +101,8 @@ def test_what_was_brought_back_stays_when_it_is_done_again_after_a_kill(tmp_path
 
     monkeypatch.setattr(staging, "put_back", killed)
     with pytest.raises(KeyboardInterrupt):
-        staging.give_back(folder, folder / "artifacts", ledger.mark_files)
-    staging.give_back(folder, folder / "artifacts", ledger.mark_files)
+        staging.give_back(folder, folder / "artifacts", contents.mark_files)
+    staging.give_back(folder, folder / "artifacts", contents.mark_files)
     assert [path.read_text() for path in files] == ["old"] * 3
     assert not (folder / "before").exists()
 

@@ -15,17 +15,19 @@ from nbformat import v4
 
 from dcai.base.errors import InputError, MissingError
 from dcai.base.records import NotebookParameters, Parameter
-from dcai.pipelines.injection import inject, mask, secrets_of
-from dcai.pipelines.parameters import (
+from dcai.pipelines.notebooks.injection import inject, mask, secrets_of
+from dcai.pipelines.notebooks.parameters import (
     defaults_of,
     find_in,
     find_parameters,
     normalise,
     parse_value,
+    rank_cells,
     schema_object,
     validate,
 )
-from tests.pipelines.conftest import make_notebook, write
+from dcai.pipelines.pipeline import load_pipeline, promote
+from tests.pipelines.conftest import call_main, make_notebook, write
 
 
 def found_in(source, *later, tag=0):
@@ -66,7 +68,24 @@ TYPES = [
     ("x = 'a'", {"type": "string", "x-python": "str", "default": "a"}),
     ("x = (1, 2)", {"type": "array", "x-python": "tuple", "default": [1, 2]}),
     ("x = None", {"x-python": "any", "default": None}),
-]
+    ("x = None  # type: int", {"type": "integer", "x-python": "int", "default": None}),
+    ("x = 1  # type: float", {"type": "number", "x-python": "float", "default": 1.0}),
+    ("x = f()  # type: str", {"type": "string", "x-python": "str"}),
+    (
+        "x = 3  # type: Optional[int] how many",
+        {"type": ["integer", "null"], "x-python": "int", "default": 3, "description": "how many"},
+    ),
+    (
+        "x = {}  # type: Dict[str, int]  # by name",
+        {
+            "type": "object", "x-python": "dict", "additionalProperties": {"type": "integer", "x-python": "int"},
+            "default": {}, "description": "by name",
+        },
+    ),
+    ("x: int = 1  # type: ignore[misc]", {"type": "integer", "x-python": "int", "default": 1}),
+    ("x = 1  # type of x", {"type": "integer", "x-python": "int", "default": 1, "description": "type of x"}),
+    ("x = 1  # type: 3 of them", {"type": "integer", "x-python": "int", "default": 1, "description": "type: 3 of them"}),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("source", "schema"), TYPES, ids=[s for s, _ in TYPES])
@@ -74,6 +93,79 @@ def test_types_come_from_annotations_and_literals(source, schema):
     parameter = one(source)
     assert parameter.schema == schema
     assert parameter.settable
+
+
+LIMITS = [
+    ("int", "Ge(0)", {"minimum": 0}, [0, 5], [-1]),
+    ("int", "annotated_types.Gt(gt=0), Lt(10)", {"exclusiveMinimum": 0, "exclusiveMaximum": 10}, [1, 9], [0, 10]),
+    ("float", "Interval(ge=0.5, lt=1)", {"minimum": 0.5, "exclusiveMaximum": 1}, [0.5], [0.4, 1.0]),
+    ("float", "pydantic.Field(gt=0, le=1, description='share')", {"exclusiveMinimum": 0, "maximum": 1}, [1.0], [0.0]),
+    ("int", "MultipleOf(4)", {"multipleOf": 4}, [8], [9]),
+    ("int | None", "Ge(1)", {"minimum": 1}, [None, 1], [0]),
+    ("str", "MinLen(2), Field(max_length=3, pattern='^a')", {"minLength": 2, "maxLength": 3, "pattern": "^a"}, ["ab"], ["a", "bb", "aaaa"]),
+    ("list[int]", "Len(1, 2)", {"minItems": 1, "maxItems": 2}, [[1]], [[], [1, 2, 3]]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "notes", "stated", "good", "bad"), LIMITS, ids=[f"{k} {n}" for k, n, *_ in LIMITS])
+def test_limits_in_an_annotation_are_checked(kind, notes, stated, good, bad):
+    found = found_in(f"x: Annotated[{kind}, {notes}]")
+    assert {k: v for k, v in found.parameters[0].schema.items() if k in stated} == stated
+    assert found.problems == []
+    for value in good:
+        assert validate(found, {"x": value}) == []
+    for value in bad:
+        (said,) = validate(found, {"x": value})
+        assert said.startswith("The parameter 'x' must be ")
+
+
+@pytest.mark.parametrize(
+    ("source", "limit"),
+    [
+        ("x: Annotated[int, Ge(LEAST)] = 1", "Ge(ge=LEAST)"),
+        ("x: Annotated[Decimal, Ge(0)] = Decimal('1')", "Ge(ge=0)"),
+        ("x: Annotated[dt.date, Field(le=dt.date(2026, 1, 1))] = dt.date(2025, 1, 1)", "Field(le=dt.date(2026, 1, 1))"),
+        ("x: Annotated[int, MinLen(2)] = 1", "MinLen(min_length=2)"),
+    ],
+)
+def test_a_limit_that_cannot_be_checked_is_told(source, limit):
+    found = found_in(source)
+    assert found.problems == [f"'x' is limited by {limit}, which is not checked: it is no plain number for numbers."]
+    assert "minimum" not in found.parameters[0].schema
+    assert one("x: Annotated[int, Option('--x', 3), Doc('help')] = 1").schema["description"] == "help"
+
+
+def test_the_cell_of_parameters_is_named_where_it_is_not_sure(repo, capsys, monkeypatch):
+    first, second = "rate = 0.1\nsteps = 10", "size = 3\nname = 'a'"
+    later = ["print(rate, steps)", "print(size)", "print(name)", "import os", "print(os.getcwd())"]
+    write(repo / "case.ipynb", first, second, *later, tag=None)
+    read = nbformat.read("case.ipynb", 4)
+    assert rank_cells(read) == [0, 1]
+    made = promote("case.ipynb", check=False)
+    assert "It is not sure: cell 2 looks almost as much like one." in made.promotion.notes[0]
+    made = promote("case.ipynb", cell=2, check=False)
+    assert list(made.parameters["properties"]) == ["size", "name"]
+    assert not [n for n in made.promotion.notes if "not sure" in n]
+    assert nbformat.read(made.notebook, 4).cells[1].metadata.tags == ["parameters"]
+    for wrong in (0, 9, True):
+        with pytest.raises(InputError, match="is no cell of code that can be read. Such cells: 1, 2, 3, 4, 5, 6, 7"):
+            promote("case.ipynb", cell=wrong, check=False)
+    code, _, said = call_main(capsys, "promote", "case.ipynb", "--no-check")  # nobody there to be asked
+    assert (code, "Name the cell (--cell N, cell=N), or tag it." in said) == (0, True)
+    for stream in ("stdin", "stdout"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True, raising=False)
+    asked = []
+    monkeypatch.setattr("click.prompt", lambda text, **options: asked.append((text, options["default"])) or "2")
+    monkeypatch.setattr("click.confirm", lambda *_, **__: True)
+    code, out, said = call_main(capsys, "promote", "case.ipynb", "--name", "other", "--no-check")
+    assert (code, asked) == (0, [("Which one", "1")]), said
+    assert "cell 1: rate, steps" in out
+    assert list(load_pipeline("other").parameters["properties"]) == ["size", "name"]
+    sure = make_notebook("rate = 0.1\nsteps = 10", "import os\nx = os.getcwd()", "print(rate, steps, x)", tag=None)
+    assert rank_cells(sure) == [0]
+    nbformat.write(sure, "sure.ipynb")
+    assert call_main(capsys, "promote", "sure.ipynb", "--no-check", "-y")[0] == 0
+    assert len(asked) == 1
 
 
 def test_decimal_tuple_and_annotated_help():

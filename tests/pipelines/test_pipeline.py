@@ -10,10 +10,12 @@ from nbformat import v4
 
 from dcai.base.errors import GitError, InputError, MissingError, RunError
 from dcai.base.records import RunFailure
-from dcai.pipelines import documents, names, pipeline, rehearsal
-from dcai.pipelines.changes import diff_of
-from dcai.pipelines.journal import Tally
+from dcai.pipelines import names, pipeline
+from dcai.pipelines.archive.journal import Tally
+from dcai.pipelines.notebooks import documents
 from dcai.pipelines.pipeline import Pipeline, list_pipelines, load_pipeline, promote
+from dcai.pipelines.promotion import rehearsal
+from dcai.pipelines.promotion.changes import diff_of
 from tests.pipelines.conftest import call_main, git, make_notebook, write
 
 PARAMETERS = "rate: float = 0.1  # learning rate\nname = '1.10'"
@@ -38,19 +40,23 @@ def train(repo):
 
 
 def test_a_checked_and_committed_promotion_holds_exactly_its_own_files(repo):
-    write(repo / "train.ipynb", PARAMETERS, "import os\nopen('out.txt', 'w').write(os.getcwd())")
+    here = f"assert os.path.samefile(os.getcwd(), {str(repo)!r})"
+    write(
+        repo / "train.ipynb", PARAMETERS, f"import os\n{here}\nopen('out.txt', 'w').close()\nopen('ran', 'w').close()"
+    )
     (repo / "staged.txt").write_text("s")
     git(repo, "add", "staged.txt")
     (repo / "README.md").write_text("changed\n")
     before = git(repo, "status", "--porcelain")
     made = promote("train.ipynb", outputs=["out.txt"], commit=True)
-    assert (repo / "out.txt").read_text() == str(repo)  # the check ran, in the repository root
+    assert (repo / "ran").exists()  # the check ran, in the repository root
+    assert not (repo / "out.txt").exists()  # and what it made to order is gone
     own = [f"pipelines/train/{name}" for name in ("pipeline.ipynb", "pipeline.yaml", "requirements.lock")]
     assert sorted(made.promotion.files) == [*own, "runs/.gitignore"]
     assert git(repo, "show", "--name-only", "--format=", "HEAD").split() == [*own, "runs/.gitignore"]
     assert made.promotion.commit == git(repo, "rev-parse", "HEAD").strip()
     assert made.promotion.checked
-    assert set(git(repo, "status", "--porcelain").splitlines()) - set(before.splitlines()) == {"?? out.txt"}
+    assert set(git(repo, "status", "--porcelain").splitlines()) - set(before.splitlines()) == {"?? ran"}
     assert (repo / "runs" / ".gitignore").read_text() == "*\n!.gitignore\n"
 
 
@@ -144,7 +150,9 @@ def test_parameters_can_be_chosen_and_given_new_defaults(train):
     assert list(plain(train).parameters["properties"]) == ["name"]  # the choice is part of the pipeline now
     made = plain(train, parameters={"rate": 0.9})
     assert made.parameters["properties"]["rate"]["default"] == 0.9
-    assert made.preset(documents_of(made)) == {"rate": 0.9}
+    found = documents_of(made)
+    assert {p.name: p.schema["default"] for p in found.parameters}["rate"] == 0.9  # for plain papermill
+    assert made.preset(found) == {}
 
 
 def test_a_secret_is_not_written_into_the_repository(repo):
@@ -155,15 +163,16 @@ def test_a_secret_is_not_written_into_the_repository(repo):
     assert "hush-hush" not in str(caught.value)
     made = plain(repo, parameters={"token": "env:TOKEN"})
     assert made.parameters["properties"]["token"]["default"] == "env:TOKEN"
-    assert not any("secret" in note for note in made.promotion.notes)
+    (note,) = [n for n in made.promotion.notes if "secret" in n]
+    assert note == "The secret 'token' is set in pipeline.yaml only: plain papermill does not look it up."
     write(repo / "train.ipynb", source.format('"hush-hush"'), "print(token, rate)")
-    (note,) = [n for n in plain(repo).promotion.notes if "secret" in n]
+    (note,) = [n for n in plain(repo).promotion.notes if "stands in" in n]
     assert (
         note
         == "The secret 'token' stands in the notebook, and so in its pipeline. Empty it, and set it by -p token=env:NAME."
     )
     write(repo / "train.ipynb", source.format("__import__('os').environ['TOKEN']"), "print(token, rate)")
-    assert not any("secret" in note for note in plain(repo).promotion.notes)
+    assert not any("stands in" in note for note in plain(repo).promotion.notes)
 
 
 def test_the_difference_is_shown_before_anything_is_written(train, capsys):
@@ -197,14 +206,19 @@ def test_in_a_terminal_the_command_line_asks_first(train, monkeypatch, capsys):
     for stream in ("stdin", "stdout"):
         monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
     asked = []
-    monkeypatch.setattr(
-        "click.confirm", lambda text, **options: asked.append((text, options)) or (_ for _ in ()).throw(click.Abort())
-    )
+    monkeypatch.setattr("click.confirm", lambda text, **options: asked.append((text, options)))  # None: no
+    code, _, said = call_main(capsys, "promote", "train.ipynb", "--no-check", "--commit")
+    assert (code, said, nothing_was_written(train)) == (1, "Nothing was written.\n", True)
+    assert asked == [("Write these changes?", {"default": True})]
+
+    def interrupt(*_: object, **__: object) -> bool:
+        raise click.Abort
+
+    monkeypatch.setattr("click.confirm", interrupt)
     code, _, said = call_main(capsys, "promote", "train.ipynb", "--no-check", "--commit")
     assert (code, said, nothing_was_written(train)) == (130, "dcai: interrupted\n", True)
-    assert asked == [("Write these changes?", {"default": True, "abort": True})]
     code, _, _ = call_main(capsys, "promote", "train.ipynb", "--no-check", "--yes")
-    assert (code, len(asked), nothing_was_written(train)) == (0, 1, False)
+    assert (code, nothing_was_written(train)) == (0, False)
 
 
 def test_of_a_long_difference_the_beginning_is_shown(tmp_path):
@@ -214,7 +228,7 @@ def test_of_a_long_difference_the_beginning_is_shown(tmp_path):
 
 
 def documents_of(made):
-    from dcai.pipelines.parameters import find_parameters
+    from dcai.pipelines.notebooks.parameters import find_parameters
 
     return find_parameters(made.notebook)
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from dcai.base.errors import InputError, RunError
-from dcai.pipelines.pool import KernelPool
+from dcai.pipelines.processes.pool import KernelPool
 from dcai.pipelines.runs import run
 from tests.pipelines.conftest import write
 
@@ -21,7 +21,7 @@ assert "leak" not in dir() and "leak" not in sys.modules and threading.active_co
 assert os.getcwd() == here, os.getcwd()
 json.leak = builtins.leak = leak = sys.modules["leak"] = os.environ["LEAK"] = "1"
 os.chdir("/")
-from dcai.pipelines.notebook import record
+from dcai.pipelines.runtime.notebook import record
 record(pid=os.getpid(), group=os.getpgid(0), drawn=random.random(), numpy=float(np.random.rand()), n=n)"""
 
 
@@ -86,6 +86,25 @@ def test_a_pool_whose_process_has_gone_says_so(repo):
         pool._process.wait()
         with pytest.raises(RunError, match="Make a new pool"):
             run("case.ipynb", kernels=pool)
+
+
+def test_a_kernel_outlives_the_pools_process_and_its_end_is_still_seen(repo):
+    source = "import os, pathlib, time\npathlib.Path('here').touch()\nwhile not pathlib.Path('go').exists():\n    time.sleep(0.05)"
+    write(repo / "case.ipynb", "x = 1", source, "print(x)\nif x > 1:\n    os.kill(os.getpid(), 9)")
+
+    def end_the_pool(event):
+        if event["event"] == "tick" and (repo / "here").exists() and not (repo / "go").exists():
+            os.kill(pool._process.pid, signal.SIGKILL)
+            pool._process.wait()
+            (repo / "go").touch()
+
+    for x, status in ((1, "succeeded"), (2, "kernel_died")):
+        for name in ("here", "go"):
+            (repo / name).unlink(missing_ok=True)
+        with KernelPool(preload=[]) as pool:
+            done = run("case.ipynb", {"x": x}, kernels=pool, progress=end_the_pool, timeout=60)
+        assert done.status == status, done.record.error
+    assert done.record.error.cell == 3
 
 
 def test_a_pool_ends_with_its_owner(repo):

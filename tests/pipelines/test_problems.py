@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dcai.pipelines.problems import lint, lint_in
+from dcai.pipelines.notebooks.problems import lint, lint_in
 from dcai.shells.cli import main
 from tests.pipelines.conftest import make_notebook, write
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -13,16 +14,16 @@ import psutil
 import pytest
 
 from dcai.base.errors import InputError, MissingError
-from dcai.pipelines import kernels
-from dcai.pipelines.definition import load_pipeline
-from dcai.pipelines.journal import read_journal
+from dcai.pipelines.archive.journal import read_journal
+from dcai.pipelines.definitions.definition import load_pipeline
 from dcai.pipelines.pipeline import promote
+from dcai.pipelines.processes import kernels
 from dcai.pipelines.runs import run
 from tests.pipelines.conftest import command, write
 
 CELLS = [
     "rate = 0.1",
-    "import helper\nlist = getattr = None  # names that others lean on\nfrom dcai.pipelines.notebook import artifact, record\nopen('log.txt', 'a').write('upstream ')\nx = rate * 2",
+    "import helper\nlist = getattr = None  # names that others lean on\nfrom dcai.pipelines.runtime.notebook import artifact, record\nopen('log.txt', 'a').write('upstream ')\nx = rate * 2\n%run script.py",
     "open('out.txt', 'w').write('out')\nartifact('a.txt').write_text('a')\nrecord(x=x)\nprint('two')",
     "open('log.txt', 'a').write('failing ')\nprint(open('flag').read(), x)",
     "artifact('b.txt').write_text('b')\nrecord(end=x)",
@@ -35,6 +36,7 @@ def failed(repo):
     write(repo / "case.ipynb", *CELLS)
     (repo / "in.csv").write_text("a\n")
     (repo / "helper.py").write_text("A = 1\n")
+    (repo / "script.py").write_text("B = 1\n")
     promote("case.ipynb", inputs=["in.csv"], outputs=["out.txt"], check=False)
     done = run("case", {"rate": 0.5}, keep_kernel=90, run_id="a")
     assert (done.status, done.record.error.error) == ("failed", "FileNotFoundError")
@@ -76,7 +78,7 @@ def test_with_its_kernel_a_run_goes_on_without_executing_anything_again(repo, fa
         run("case", resume="b")
 
 
-@pytest.mark.parametrize("change", ["source", "parameters", "input", "module", "used"])
+@pytest.mark.parametrize("change", ["source", "parameters", "input", "module", "script", "used"])
 def test_what_has_changed_since_is_noticed_and_everything_is_executed(repo, failed, change):
     options = {}
     notebook = load_pipeline("case").notebook
@@ -90,6 +92,8 @@ def test_what_has_changed_since_is_noticed_and_everything_is_executed(repo, fail
         (repo / "in.csv").write_text("b\n")
     elif change == "module":
         (repo / "helper.py").write_text("A = 2\n")
+    elif change == "script":
+        (repo / "script.py").write_text("B = 2\n")
     else:
         use(failed)
     done = run("case", resume="a", **options)
@@ -98,7 +102,8 @@ def test_what_has_changed_since_is_noticed_and_everything_is_executed(repo, fail
         "source": "cells before the one where it ended, or parameters, have changed",
         "parameters": "cells before the one where it ended, or parameters, have changed",
         "input": "inputs or corrections have changed",
-        "module": "modules that it has imported have changed: helper.py",
+        "module": "files that it has imported or run have changed: helper.py",
+        "script": "files that it has imported or run have changed: script.py",
         "used": "somebody else has used its kernel meanwhile",
     }
     assert (
@@ -142,9 +147,35 @@ def test_a_module_that_was_written_while_its_kernel_lived_is_not_taken_for_the_i
     assert kept["modules"] == {"made.py": None}
     again = run("case.ipynb", resume="a")
     assert again.record.note.startswith(
-        "Run a is begun at the top: modules that it has imported have changed: made.py; every cell"
+        "Run a is begun at the top: files that it has imported or run have changed: made.py; every cell"
     )
     wait_until_gone(kept["pid"])
+
+
+def test_a_kernel_that_nobody_can_reach_any_more_is_not_kept_and_its_run_is_judged_as_any(repo):
+    write(repo / "case.ipynb", "import os, ipykernel\nos.remove(ipykernel.get_connection_file())\npid = os.getpid()")
+    promote("case.ipynb", outputs=["out.txt"], check=False)
+    first = run("case", keep_kernel=60, run_id="a")
+    assert (first.status, first.record.error.error) == ("failed", "MissingOutput")
+    assert [e["kept"] for e in read_journal(first.folder / "events.jsonl") if e["event"] == "kernel_kept"] == [False]
+    assert not (first.folder / "kept.json").exists()
+
+
+def test_a_kernel_that_ends_while_its_run_is_saved_is_not_kept(repo, monkeypatch):
+    write(repo / "case.ipynb", "x = 1")
+    keep, lost, remove = kernels.Kernel.keep, [], os.remove
+
+    async def lose(self, seconds):
+        kept = await keep(self, seconds)
+        lost.append(kept.connection)
+        remove(kept.connection)
+        return kept
+
+    monkeypatch.setattr(kernels.Kernel, "keep", lose)
+    first = run("case.ipynb", keep_kernel=1, run_id="a")
+    assert (first.status, len(lost)) == ("succeeded", 1)
+    assert [e["kept"] for e in read_journal(first.folder / "events.jsonl") if e["event"] == "kernel_kept"][-1] is False
+    assert not (first.folder / "kept.json").exists()
 
 
 def use(kept):
@@ -160,7 +191,8 @@ def use(kept):
 
 def test_without_its_kernel_a_run_begins_at_the_top_and_says_so(repo):
     write(repo / "case.ipynb", *CELLS)
-    (repo / "helper.py").write_text("A = 1\n")
+    for name in ("helper.py", "script.py"):
+        (repo / name).write_text("A = 1\n")
     done = command("run", "case.ipynb", "--run-id", "a", "--keep-kernel", "1", cwd=repo)
     assert (done.returncode, "note: The kernel is kept for 1 s." in done.stderr) == (1, True), done.stderr
     kept = json.loads((repo / "runs/case/a/kept.json").read_text())

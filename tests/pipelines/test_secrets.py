@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
+import sys
+import time
 import urllib.parse
+from itertools import pairwise
 
 import nbformat
 import pytest
@@ -11,16 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcai.base.errors import InputError, MissingError
+from dcai.pipelines.archive.ledger import read_record
 from dcai.pipelines.masking import Masker, is_reference, resolve
-from dcai.pipelines.pool import KernelPool
+from dcai.pipelines.processes.pool import KernelPool
 from dcai.pipelines.runs import run
-from tests.pipelines.conftest import write
+from tests.pipelines.conftest import DCAI, write
 from tests.pipelines.test_engine import call
 
 SECRET = 'p@ss "w\\rd"/+&ü-7531'
 SHOW = """import base64, json, sys, time, urllib.parse
 from IPython.display import HTML, display
-from dcai.pipelines.notebook import record
+from dcai.pipelines.runtime.notebook import record
 print(token, file=sys.stderr)
 print(token[:7], end="", flush=True); time.sleep(0.4); print(token[7:], flush=True)
 print(repr(token), json.dumps(token), token.encode().hex(), urllib.parse.quote(token), urllib.parse.quote_plus(token))
@@ -52,11 +58,57 @@ def test_no_byte_of_a_run_holds_the_secret(repo, monkeypatch, how):
     saved = nbformat.read(done.folder / "output.ipynb", 4)
     assert saved.metadata.papermill.parameters == {"token": how}
     files = [p for p in done.folder.rglob("*") if p.is_file()]
-    assert {p.name for p in files} == {"run.json", "events.jsonl", "openlineage.jsonl", "output.ipynb"}
+    assert {p.name for p in files} == {"run.json", "events.jsonl", "openlineage.jsonl", "output.ipynb", "packages.txt"}
     for text in [*(p.read_bytes() for p in files), repr(heard).encode(), repr(done).encode()]:
         assert not [form for form in forms(SECRET) if form in text]
     joined = "".join(o.text for c in saved.cells for o in c.get("outputs", []) if o.output_type == "stream")
     assert SECRET not in joined  # not even where it was put out in two pieces
+
+
+def test_a_secret_in_two_pieces_is_nowhere_when_the_runner_is_killed(repo, monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", SECRET)
+    source = (
+        "import os, sys, time\nprint('a' + token[:7], end='', flush=True); time.sleep(0.4)\n"
+        "print(token[7:] + 'b', flush=True); time.sleep(0.4); print('done', flush=True); time.sleep(977)"
+    )
+    write(repo / "case.ipynb", "token: 'SecretStr' = ''", source)
+    words = [sys.executable, "-m", "dcai", "run", "case.ipynb", "--run-id", "it", "-p", "token=env:MY_TOKEN", "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": str(DCAI)}
+    log = repo / "runs" / "case" / "it" / "outputs.jsonl"
+    with subprocess.Popen(words, cwd=repo, env=environment, stderr=subprocess.DEVNULL) as runner:
+        deadline = time.monotonic() + 60
+        while not (log.is_file() and "done" in log.read_text().partition('"stream"')[2]):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        runner.kill()
+    read_record(log.parent)
+    for path in (p for p in log.parent.rglob("*") if p.is_file()):
+        assert not [form for form in (SECRET[:7], SECRET[7:]) if form.encode() in path.read_bytes()], path
+    saved = nbformat.read(log.parent / "output.ipynb", 4).cells[2]
+    assert "".join(o.text for o in saved.outputs) == "a***b\ndone\n"
+
+
+def test_what_only_begins_like_a_secret_is_put_out_after_all(repo, monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", SECRET)
+    source = "import sys, time\nprint(token[:3], end='', flush=True)\nif fails:\n    {}"
+    for number, ending in enumerate(("time.sleep(977)", "raise ValueError('no')")):
+        write(repo / f"case{number}.ipynb", "token: 'SecretStr' = ''\nfails = True", source.format(ending))
+        done = run(f"case{number}.ipynb", {"token": "env:MY_TOKEN"}, cell_timeout=1.5)
+        assert done.status == ("timed_out", "failed")[number]
+        saved = nbformat.read(done.folder / "output.ipynb", 4).cells[2]
+        assert saved.outputs[0].text == SECRET[:3]
+
+
+@settings(max_examples=100)
+@given(st.text("ab", min_size=4, max_size=9), st.text("ab*", max_size=40), st.lists(st.integers(0, 60), max_size=6))
+def test_a_text_in_pieces_is_masked_as_the_whole_one(secret, text, places):
+    masker = Masker.make([secret])
+    cuts = sorted({0, *(min(p, len(text)) for p in places), len(text)})
+    shown, rest = "", ""
+    for begin, end in pairwise(cuts):
+        safe, rest = masker.split(rest + text[begin:end])
+        shown += safe
+    assert shown + rest == masker.text(text)
 
 
 def test_papermill_with_the_engine_takes_references_too(repo, monkeypatch):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import json
 import os
 import signal
+import subprocess
 import time
 import warnings
 from pathlib import Path
@@ -15,12 +17,14 @@ import pytest
 
 import dcai
 from dcai.base.errors import InputError, MissingError, RunError
-from dcai.pipelines import ledger
-from dcai.pipelines.patterns import fill_paths
-from dcai.pipelines.single import Order, _Guard, settle_run
-from dcai.pipelines.sweeps import Sweep
+from dcai.pipelines.archive import ledger
+from dcai.pipelines.definitions.patterns import fill_paths
+from dcai.pipelines.processes.signals import watch_signals
+from dcai.pipelines.variations import single
+from dcai.pipelines.variations.single import Order, _Guard, settle_run
+from dcai.pipelines.variations.sweeps import Sweep
 
-from .conftest import call_main, kernels_of, write
+from .conftest import call_main, kernels_of, started, write
 
 # Each execution leaves a line, so that one that is repeated shows; the folder proves the working directory.
 _LEAVE = "import os, time, dcai; open('done.txt', 'a').write(f'{rate} {os.getcwd()}\\n'); time.sleep(seconds)"
@@ -116,6 +120,91 @@ def test_runs_that_would_write_over_each_other_are_refused_with_the_fix(repo):
         fill_paths(["{rate}.txt"], {"rate": "../../x"})
 
 
+@pytest.mark.parametrize("kinds", [["a", "b"], ["b", "a"]])
+def test_outputs_of_which_one_lies_in_the_other_are_refused(repo, kinds):
+    write(repo / "fit.ipynb", "rate = 0.5\nkind = 'a'", "print(rate, kind)")
+    dcai.promote("fit.ipynb", outputs=["{kind}", "a/{rate}.txt"], check=False)
+    sets = [{"kind": kind, "rate": rate} for rate, kind in enumerate(kinds, 1)]
+    with pytest.raises(
+        InputError, match=r"The sets 1 and 2 would write 'a.*' and 'a.*', of which one lies in the other"
+    ):
+        dcai.sweep("fit", sets)
+    assert not list((repo / "runs").glob("fit/*"))
+
+
+def test_a_cancelled_sweep_is_completed(measure):
+    grid = {"rate": [0.1, 0.2, 0.3], "seconds": [1.0]}
+    made = dcai.sweep("measure", grid, wait=False)
+    wait_for(lambda: executions(measure)[0] == ["0.1", "0.2"])
+    made.cancel()
+    made.wait()
+    assert [r and r.status for r in made.records] == ["succeeded", "interrupted", None]
+    on = dcai.sweep("measure", grid, sweep_id=made.sweep)
+    assert [r.status for r in on.records] == ["succeeded"] * 3
+    assert (on.exit_code, on.records[1].run) == (0, f"{made.orders[1].run}-again2")
+    assert executions(measure)[0] == ["0.1", "0.2", "0.2", "0.3"]
+
+
+def test_an_error_of_whoever_watches_cancels_what_is_left(measure):
+    seen = []
+
+    def watch(made):
+        if executions(measure)[0]:
+            seen.append(made)
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        dcai.sweep("measure", {"rate": [0.1, 0.2], "seconds": [60]}, progress=watch)
+    assert [r and r.status for r in seen[0].records] == ["interrupted", None]
+    assert executions(measure)[0] == ["0.1"]
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_sweep_with_its_runs(measure, signum, code):
+    arguments = ("sweep", "measure", "-p", "rate=0.1,0.2", "-p", "seconds=600", "--quiet")
+    with started(*arguments, cwd=measure) as child:
+        wait_for(lambda: executions(measure)[0] == ["0.1"])
+        child.send_signal(signum)
+        assert child.wait(120) == code
+    assert [r.status for r in ledger.history("measure", root=measure)] == ["interrupted"]
+    wait_for(lambda: not kernels_of(measure))
+
+
+def test_a_reader_of_the_progress_who_goes_away_ends_nothing(measure):
+    reading, writing = os.pipe()
+    arguments = ("sweep", "measure", "-p", "rate=0.1,0.2")
+    with started(*arguments, cwd=measure, stderr=writing, stdout=subprocess.DEVNULL) as child:
+        os.close(reading)
+        os.close(writing)
+        assert child.wait(180) == 0
+    assert executions(measure)[0] == ["0.1", "0.2"]
+
+
+def test_a_run_on_a_machine_that_fell_silent_is_run_again_with_its_outputs(repo, monkeypatch):
+    monkeypatch.setattr(single, "_SILENCE", 0.5)
+    write(repo / "fit.ipynb", "rate = 0.5", "open('model.txt', 'w').write(str(rate))")
+    dcai.promote("fit.ipynb", outputs=["model.txt"], check=False)
+    order = Order(str(repo), "fit", "fit", "x1", {"rate": 0.25}, "s1")
+    one = ledger.begin("x1", "fit", "n", "python3", root=repo, parameters={"rate": 0.25}, outputs=["model.txt"])
+    ledger.write_record(order.folder / ledger.RECORD, dataclasses.replace(one, host="elsewhere"))
+    again = json.loads(settle_run(order))
+    assert (again["run"], again["status"]) == ("x1-again2", "succeeded")
+    assert (repo / "model.txt").read_text() == "0.25"
+    lost = ledger.read_record(order.folder)
+    assert (lost.status, lost.error.message) == ("interrupted", "Nothing was heard of it on elsewhere for 0.5 s.")
+    assert (order.folder / "given-up").exists()
+
+
+def test_a_run_gives_signs_of_life_and_ends_when_it_was_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(single, "_BEAT", 0.05)
+    with watch_signals() as interruption, single._beating(tmp_path):
+        wait_for((tmp_path / "heartbeat").exists)
+        assert interruption.received is None
+        (tmp_path / "given-up").touch()
+        wait_for(lambda: interruption.received == signal.SIGTERM)
+    assert not (tmp_path / "heartbeat").exists()
+
+
 @pytest.mark.parametrize(
     ("grid", "options", "message"),
     [
@@ -207,8 +296,41 @@ def test_a_run_whose_worker_was_given_up_is_no_success(measure):
     assert made.rows()[0]["error"] == "KilledWorker"
 
 
+@pytest.mark.parametrize(
+    ("outcome", "expected", "raised"),
+    [
+        (InputError("The parameter 'rate' was cancelled."), (2, "invalid"), InputError),
+        (RunError("It ended (exit code 1): CancelledError: cancelled"), (1, "failed"), RunError),
+        (None, (130, "cancelled"), KeyboardInterrupt),
+    ],
+)
+def test_what_a_run_without_a_record_ended_by_is_not_read_from_its_words(measure, outcome, expected, raised):
+    future = concurrent.futures.Future()
+    if outcome is None:
+        future.set_result(None)
+    else:
+        future.set_exception(outcome)
+    made = Sweep("measure", "s1", [Order(str(measure), "measure", "measure", "x1", {}, "s1")], [future])
+    assert made.is_done
+    assert (made.exit_code, made.rows()[0]["status"]) == expected
+    with pytest.raises(raised):
+        made.raise_problem(0)
+
+
+def test_a_run_that_is_refused_elsewhere_is_refused_here(measure, monkeypatch, capsys):
+    future = concurrent.futures.Future()
+    future.set_exception(InputError("The parameter 'rate' must be a number."))
+
+    def submit(orders, jobs, on, client):
+        return Sweep(orders[0].pipeline, orders[0].sweep, orders, [future])
+
+    monkeypatch.setattr("dcai.pipelines.variations.sweeping._submit", submit)
+    code, _, told = call_main(capsys, "run", "measure", "--on", "tcp://127.0.0.1:1")
+    assert (code, "must be a number" in told) == (2, True)
+
+
 def test_what_ended_one_attempt_is_not_told_of_the_next(measure):
-    guard = _Guard(Order(str(measure), "measure", "measure", "x1", {}), measure)
+    guard = _Guard(Order(str(measure), "measure", "measure", "x1", {}))
     guard.problem = "The kernel took 900 MB"
     guard({"event": "start"})
     assert guard.problem is None
@@ -220,6 +342,15 @@ def test_a_process_that_ends_before_it_began_says_why(measure):
         settle_run(order)
     with pytest.raises(RunError, match="The process of the run x2 ended before it began"):
         settle_run(Order(str(measure), "measure", "measure", "x2", {"rate": 1.0}, timeout="soon"))
+
+
+def test_a_process_that_hears_no_order_says_why(measure, monkeypatch):
+    (measure / "ends.sh").write_text("#!/bin/sh\nexec 0<&-\necho it has no room >&2\nexit 1\n")
+    (measure / "ends.sh").chmod(0o755)
+    monkeypatch.setattr(single.sys, "executable", str(measure / "ends.sh"))
+    order = Order(str(measure), "measure", "measure", "x3", {"text": "x" * 10_000_000})
+    with pytest.raises(RunError, match="ended before it began .exit code 1.: it has no room"):
+        settle_run(order)
 
 
 # ---------------------------------------------------------------- on a cluster
@@ -251,9 +382,9 @@ def test_a_killed_worker_neither_loses_nor_repeats_a_run(measure, cluster):
     assert [r.metrics["score"] for r in made.records] == [2.0, 3.0, 4.0, 5.0]
     assert executions(measure)[0] == ["0.1", "0.2", "0.3", "0.4"]
     assert len(ledger.history("measure", root=measure)) == 4
-    one_by_one = dcai.sweep("measure", {"rate": [0.1]}).table
+    one_by_one = dcai.sweep("measure", {"rate": grid["rate"], "seconds": [0.0]}).table
     compared = ["status", "parameters.rate", "metrics.score"]
-    assert one_by_one[compared].equals(made.table[compared].head(1))
+    assert one_by_one[compared].equals(made.table[compared])
 
 
 def test_a_run_on_a_cluster_ends_as_it_does_here(measure, cluster, capsys):
@@ -267,7 +398,7 @@ def test_a_run_on_a_cluster_ends_as_it_does_here(measure, cluster, capsys):
 
 def test_a_cluster_that_cannot_help_is_named(measure, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("dcai.pipelines.sweeping._CONNECT", 0.5)
+    monkeypatch.setattr("dcai.pipelines.variations.sweeping._CONNECT", 0.5)
     with pytest.raises(RunError, match="No Dask scheduler answers at 'tcp://127.0.0.1:1'"):
         dcai.sweep("measure", {"rate": [0.1]}, on="tcp://127.0.0.1:1")
     with pytest.raises(RunError, match="No Dask scheduler answers at 'nonsense://x'"):

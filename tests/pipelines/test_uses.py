@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dcai.pipelines.pipeline import load_pipeline, promote
-from dcai.pipelines.uses import Uses, note_undeclared
+from dcai.pipelines.promotion.uses import Uses, note_undeclared
 from tests.pipelines.conftest import call_main, git, write
 
 READING = """

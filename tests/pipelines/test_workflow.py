@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -12,9 +14,11 @@ import pytest
 
 from dcai.base.errors import InputError
 from dcai.base.yaml_text import builtin, parse_yaml
+from dcai.pipelines.definitions import installed
 from dcai.pipelines.pipeline import load_pipeline, promote
-from dcai.pipelines.workflow import make_workflow
-from tests.pipelines.conftest import call_main, git, write
+from dcai.pipelines.promotion.workflow import make_workflow
+from dcai.pipelines.runs import history
+from tests.pipelines.conftest import DCAI, call_main, git, write
 
 _TEXTS = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
 # What GitHub accepts of those parts of a workflow that are written here; anything else is refused.
@@ -48,6 +52,7 @@ SCHEMA = {
                         "properties": {
                             "name": {"type": "string"}, "id": {"type": "string", "pattern": "^[a-z]+$"}, "if": {"type": "string"},
                             "run": {"type": "string"}, "with": {"type": "object"},
+                            "env": {"type": "object", "additionalProperties": {"type": "string"}},
                             "uses": {"type": "string", "pattern": "^actions/[a-z-]+@[0-9a-f]{40}$"},
                         },
                     }},
@@ -113,7 +118,7 @@ def test_the_scripts_pass_codes_and_reports_on(train, tmp_path, code, ended):
     summary, output = tmp_path / "summary.md", tmp_path / "output"
     surroundings = {
         **os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
-        "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output),
+        "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output), "RUNNER_TEMP": str(tmp_path),
     }  # fmt: skip
     shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c"]
     asked = subprocess.run([*shell, scripts["due"]], cwd=train, env=surroundings, check=False)
@@ -123,6 +128,70 @@ def test_the_scripts_pass_codes_and_reports_on(train, tmp_path, code, ended):
     assert made.returncode == code
     said = "    called: due train --baseline pipelines/train/baseline.json\n### train: run\n    called: run train\n"
     assert summary.read_text() == f"### train: due?\n{said}"
+
+
+def script_of(root, name):
+    steps = read(root / ".github" / "workflows" / "dcai-train.yml")["jobs"]["run"]["steps"]
+    return next(step for step in steps if name in (step.get("id"), step.get("name")))
+
+
+def make_tool(folder, name, script):
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_a_run_in_continuous_integration_is_one_of_a_clean_checkout(train, tmp_path):
+    promote("train.ipynb", ci="github", check=False, commit=True)
+    git(train, "add", "-A")
+    git(train, "commit", "--quiet", "-m", "All")
+    tools, temporary = tmp_path / "tools", tmp_path / "temporary"
+    tools.mkdir()
+    temporary.mkdir()
+    make_tool(tools, "dcai", f'exec "{sys.executable}" -m dcai "$@"')
+    surroundings = {
+        **os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(DCAI),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"), "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "RUNNER_TEMP": str(temporary),
+    }  # fmt: skip
+    for name, code in (("due", 0), ("Run", 0)):
+        shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script_of(train, name)["run"]]
+        assert subprocess.run(shell, cwd=train, env=surroundings, check=False).returncode == code
+    assert (tmp_path / "output").read_text() == "code=10\n"
+    assert [(r.status, r.dirty) for r in history("train")] == [("succeeded", False)]
+    assert git(train, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [("0 3 * * 7", "0 3 * * 0"), ("0 3 * * 5-7", "0 3 * * 0,5,6"), ("0 7 * * mon-fri", "0 7 * * mon-fri")],
+)
+def test_a_sunday_is_written_as_github_knows_it(train, given, made):
+    promote("train.ipynb", schedule=given, ci="github", check=False)
+    path = train / ".github" / "workflows" / "dcai-train.yml"
+    assert read(path)["on"]["schedule"] == [{"cron": made}]
+
+
+def test_dcai_is_installed_where_the_lock_does_not_hold_it(train, tmp_path, monkeypatch):
+    promote("train.ipynb", ci="github", check=False)
+    step = script_of(train, "Install")
+    assert step["env"] == {"DCAI": "${{ vars.DCAI || 'dcai' }}"}
+    make_tool(tmp_path, "python", f'echo "$*" >> "{tmp_path}/called"')
+    for tool in ("bash", "sh"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    surroundings = {"PATH": str(tmp_path), "DCAI": "dcai @ git+https://host/dcai@4f1c"}
+    lock = "-m pip install -r pipelines/train/requirements.lock --no-deps"
+    for missing in (True, False):
+        subprocess.run(["bash", "-ec", step["run"]], cwd=train, env=surroundings, check=True)
+        called = (tmp_path / "called").read_text().splitlines()
+        assert called == ([lock, "-m pip install dcai @ git+https://host/dcai@4f1c"] if missing else [lock])
+        (tmp_path / "called").unlink()
+        make_tool(tmp_path, "dcai", "")
+    monkeypatch.setattr(installed, "origin_of", lambda _: {"vcs": "git+https://ann:key@host/dcai@4f1c"})
+    promote("train.ipynb", ci="github", check=False)
+    assert script_of(train, "Install")["env"] == {"DCAI": "${{ vars.DCAI || 'dcai @ git+https://host/dcai@4f1c' }}"}
+    monkeypatch.setattr(installed, "origin_of", lambda _: {"vcs": "git+https://host/x'}} @4f1c"})
+    promote("train.ipynb", ci="github", check=False)
+    assert script_of(train, "Install")["env"] == {"DCAI": "${{ vars.DCAI || 'dcai' }}"}
 
 
 def test_a_workflow_of_somebody_else_stays(train, capsys):

@@ -8,7 +8,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from dcai.base import contract
-from dcai.pipelines import ledger
+from dcai.pipelines.archive import ledger
 from dcai.shells.server import ROUTES
 from dcai.shells.server_paths import Served
 

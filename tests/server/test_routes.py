@@ -32,7 +32,9 @@ async def promote(ask, notebook, name="train", *, check=False, commit=False, pre
 
 async def follow(ask, code, job, until=("promotion",)):
     """Ask for the progress of a promotion until it has what is waited for."""
+    deadline = time.monotonic() + 120
     while code in (200, 202) and not any(key in job for key in until):
+        assert time.monotonic() < deadline, f"the promotion did not get there: {job}"
         await asyncio.sleep(0.05)
         code, job = await ask("promote", job=job["job"])
     return code, job
@@ -75,7 +77,9 @@ def started(words, folder=None):
 
 def wait_for_words(process):
     """Wait until the system tells a new process's command line: for a moment after its start it is empty."""
+    deadline = time.monotonic() + 60
     while not psutil.Process(process.pid).cmdline():
+        assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
@@ -154,11 +158,11 @@ async def test_what_nobody_agrees_to_is_not_written(root, write_notebook, ask, m
     before = state_of(root)
     code, planned = await promote(ask, "train.ipynb", commit=True, preview=True)
     code, refusal = await follow(ask, *await ask("promotion", {"job": planned["job"], "go": False}))
-    assert (code, refusal["error"]) == (500, "The promotion was called off. Nothing was written.")
+    assert (code, refusal["error"]) == (422, "The promotion was called off. Nothing was written.")
     monkeypatch.setattr("dcai.shells.server_promotions._PATIENCE", 0.3)
     code, planned = await promote(ask, "train.ipynb", commit=True, preview=True)
     code, refusal = await follow(ask, code, planned)
-    assert (code, refusal["error"].split(".")[0]) == (500, "Nobody has agreed to the promotion in time")
+    assert (code, refusal["error"].split(".")[0]) == (422, "Nobody has agreed to the promotion in time")
     assert state_of(root) == before
 
 
@@ -185,7 +189,7 @@ async def test_a_check_run_is_cancelled_and_its_kernel_ends(root, write_notebook
     kernel = psutil.Process(int((root / "pid").read_text()))
     await ask("promotion", {"job": job["job"], "go": True})  # there is nothing to agree to yet
     code, refusal = await follow(ask, *await ask("promotion", {"job": job["job"], "go": False}))
-    assert (code, refusal["error"]) == (500, "The promotion was called off. Nothing was written.")
+    assert (code, refusal["error"]) == (422, "The promotion was called off. Nothing was written.")
     assert not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE
     assert not (root / "pipelines").exists()
 
@@ -302,8 +306,8 @@ async def test_what_ends_before_it_begins_says_why(root, write_notebook, ask):
     manifest = root / "pipelines" / "train" / "pipeline.yaml"
     manifest.write_text(manifest.read_text().replace("kernel: python3", "kernel: absent"))
     run = (await ask("runs", {"root": "", "pipeline": "train", "parameters": {}}))[1]
-    code = 404
-    while code == 404:
+    code, deadline = 404, time.monotonic() + 60
+    while code == 404 and time.monotonic() < deadline:
         code, refusal = await ask("progress", **run)
         await asyncio.sleep(0.05)
     assert code == 400
@@ -313,7 +317,7 @@ async def test_what_ends_before_it_begins_says_why(root, write_notebook, ask):
 async def test_refused_promotions(root, write_notebook, ask):
     write_notebook("broken.ipynb", PARAMETERS, "undefined")
     code, refusal = await promote(ask, "broken.ipynb", check=True)
-    assert code == 500
+    assert code == 422
     assert "does not run in a fresh kernel: NameError" in refusal["error"]
     code, refusal = await promote(ask, "broken.ipynb", "Not A Name")
     assert code == 400

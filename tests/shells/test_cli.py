@@ -41,7 +41,16 @@ def test_an_unknown_command_is_refused() -> None:
 
 
 def test_the_codes_of_errors() -> None:
-    assert [code for _, code in EXIT_CODES] == [4, 2, 2, 2, 1, 2, 130]
+    assert [code for _, code in EXIT_CODES] == [4, 2, 2, 2, 1, 2, 2, 130]
+
+
+def test_a_place_that_cannot_be_written_to_is_one_sentence_and_exit_2(tmp_path: Path, pets) -> None:
+    pets.to_csv(tmp_path / "pets.csv", index=False)
+    (tmp_path / "file").write_text("")
+    done = call("audit", tmp_path / "pets.csv", "-o", tmp_path / "file" / "report.html")
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("dcai: ")
 
 
 @pytest.fixture

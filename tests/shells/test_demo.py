@@ -85,11 +85,14 @@ def test_a_signal_to_dcai_lab_ends_the_server(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "dcai", "lab", str(tmp_path / "served"), "--no-browser"]
     said = tmp_path / "said.txt"
     with said.open("w") as log, subprocess.Popen(words, env=environment, stdout=log, stderr=log) as lab:
-        url = wait_for_url(lab, said)
-        with urllib.request.urlopen(url, timeout=20) as answer:
-            assert answer.status == 200
-        lab.send_signal(signal.SIGTERM)
-        lab.wait(timeout=30)
+        try:
+            url = wait_for_url(lab, said)
+            with urllib.request.urlopen(url, timeout=20) as answer:
+                assert answer.status == 200
+            lab.send_signal(signal.SIGTERM)
+            lab.wait(timeout=30)
+        finally:
+            lab.kill()  # one that has ended stays as it is
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(url, timeout=5)
 

@@ -89,6 +89,11 @@ def lines(path: Path) -> list[tuple[str, str | None, Any]]:
     return [(c.verdict, c.column, c.value) for c in CorrectionLog.read(path).corrections]
 
 
+def test_columns_are_marked_on_the_widget_as_its_warning_says(widget: ReviewWidget) -> None:
+    assert widget.mark_sensitive("sound") == ("sound",)
+    assert widget.session.masked == {"sound"}
+
+
 # ---------------------------------------------------------------- decisions
 
 
@@ -383,7 +388,7 @@ def test_every_message_that_cannot_be_used_is_answered(browser: Browser, path: P
 
 
 def test_a_log_that_cannot_be_written_is_said(browser: Browser, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(browser.widget.session._ledger, "append", fail)
@@ -397,7 +402,7 @@ def test_a_log_that_cannot_be_written_is_said(browser: Browser, path: Path, monk
 def test_an_unexpected_failure_is_answered_and_logged(
     browser: Browser, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(Review, "decide", fail)

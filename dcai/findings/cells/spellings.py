@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from dcai.findings.cells.codes import are_two_codes, count_cases, find_signs
 from dcai.findings.cells.keyers import find_alike, find_swapped
 
 _SPACE = re.compile(r"\s+")
@@ -31,6 +32,7 @@ LEAST_DOUBT = 0.45
 FAR = 0.45  # of the letters may differ where the key is the same
 ALIKE = 0.7  # the doubt of a value that shares no more than a key with a frequent one
 LONG_WORD = 8
+CASE_SURE, SHORT_WORD = 0.9, 4
 _BATCH = 20_000
 _LETTER_TRIPLES = 26**3
 
@@ -127,15 +129,19 @@ def find_spellings(counts: Mapping[str, int]) -> list[Spelling]:
 
 def _find_by_key(words: Mapping[str, int], folded: Mapping[str, str]) -> list[Spelling]:
     groups: dict[str, list[str]] = {}
-    for value, key in folded.items():
+    signs = find_signs(words)
+    keys = {value: key + signs.get(value, "") for value, key in folded.items()}
+    for value, key in keys.items():
         if sum(c.isalnum() for c in key) > 1:
             groups.setdefault(key, []).append(value)
     found = []
+    cases = count_cases(group[0] for group in groups.values() if len(group) == 1)
     for group in groups.values():
         if len(group) > 1:
             head = max(group, key=lambda v: (not _MARKS.search(v), words[v], -len(v), v))
-            found += [_judge_key(v, head, words) for v in group if v != head and _is_clear(v, head, words)]
-    return found + _find_by_order({v: n for v, n in words.items() if len(groups.get(folded[v], ())) == 1}, folded)
+            others = [v for v in group if v != head and not are_two_codes(v, head, words, cases)]
+            found += [_judge_key(v, head, words) for v in others if _is_clear(v, head, words)]
+    return found + _find_by_order({v: n for v, n in words.items() if len(groups.get(keys[v], ())) == 1}, folded)
 
 
 def _is_clear(value: str, head: str, words: Mapping[str, int]) -> bool:
@@ -148,8 +154,9 @@ def _is_clear(value: str, head: str, words: Mapping[str, int]) -> bool:
 def _judge_key(value: str, head: str, words: Mapping[str, int]) -> Spelling:
     share = (words[head] + 1) / (words[head] + words[value] + 2)
     how = "spaces" if "".join(value.split()) == "".join(head.split()) else "letter case, accents or punctuation"
-    # Equal counts leave open which spelling is right, not that there are two.
-    return Spelling(value, head, how, float(0.35 + 0.6 * share), float(share))
+    # Equal counts leave open which spelling is right, not that there are two. In a short word case alone may be meant: Co and CO.
+    sure = min(share, CASE_SURE) if len(value) <= SHORT_WORD and value.casefold() == head.casefold() else share
+    return Spelling(value, head, how, float(0.35 + 0.6 * share), float(sure))
 
 
 def _find_by_order(words: Mapping[str, int], folded: Mapping[str, str]) -> list[Spelling]:
@@ -186,6 +193,8 @@ def _find_by_distance(counts: Mapping[str, int]) -> list[Spelling]:
     near = {}
     for value, others in _pair(rare, frequent):
         close = [o for o in others if o != value and counts[o] >= CLEAR_FACTOR * counts[value]]
+        if counts[value] >= FREQUENT:  # another beginning that comes again makes another word: atypical, external
+            close = [o for o in close if value[0].casefold() == o[0].casefold()]
         its = {o: edits for o in close if (edits := _is_near(value, o, words)) is not None}
         if its:
             near[value] = its

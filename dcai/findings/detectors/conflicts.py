@@ -13,6 +13,7 @@ from dcai.findings.wording import count
 
 TELLING_SHARE = 0.5  # equal rows say something only where most rows are unlike all others
 MOST_PEERS = 20
+MOST_SURE = 0.9  # equal features do not tell an error from a label that the features leave open
 
 
 def find(evidence: Evidence) -> pd.DataFrame:
@@ -41,7 +42,7 @@ def list_conflicts(
         peers.append(others[:MOST_PEERS].tolist())
         reasons.append(_explain(names[labels.codes[others]]))
         suggested.append(names[leading[row]] if leading[row] >= 0 else None)
-        confidence.append(doubt[row] if leading[row] >= 0 else np.nan)
+        confidence.append(min(doubt[row], MOST_SURE) if leading[row] >= 0 else np.nan)
     return make_findings(
         flagged,
         doubt[flagged],

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.findings.evidence import Evidence
+from dcai.findings.labels.classes import is_name_for_nothing
 from dcai.findings.shape import Detector, join_findings, make_findings
 from dcai.findings.wording import count, name_some
 
@@ -37,6 +38,8 @@ def find(evidence: Evidence) -> pd.DataFrame:
         note += (
             f"; given both as text and as a number or boolean, and counted as one class each: {name_some(labels.mixed)}"
         )
+    if words := [name for name in labels.names if is_name_for_nothing(name)]:
+        note += f"; classes of their own, not empty cells, as they have many rows: {name_some(words)}"
     return join_findings(found, note=note)
 
 

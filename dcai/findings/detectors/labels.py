@@ -45,7 +45,14 @@ def _say_unread(evidence: Evidence) -> list[str]:
 
 
 def score(evidence: Evidence) -> Floats:
-    """Return the doubt of every label."""
+    """Return the doubt of every label, NaN where there is none to doubt."""
+    doubt = np.full(len(evidence.table), np.nan)
+    doubt[evidence.known] = _score_known(evidence)[evidence.known]
+    return doubt
+
+
+def _score_known(evidence: Evidence) -> Floats:
+    """Return the doubt of every label that is there."""
     if evidence.task == "classification":
         return form_opinion(evidence).doubt
     if evidence.task == "multilabel":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.fingerprints import distinct_cells
@@ -16,26 +16,23 @@ from dcai.findings.cells.placeholders import (
     COMPLETE_SHARE,
     FEWEST_ROWS,
     SENTINELS,
-    VAGUE,
     ZERO_DATES,
+    describe_others,
     judge_plain,
     judge_sentinel,
     stands_apart,
 )
+from dcai.findings.cells.stand_ins import NUMERIC_SHARE, Words
 from dcai.findings.cells.texts import mark_texts
-from dcai.findings.evidence import Evidence
+from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.labels.unlabelled import find_unlabelled
 from dcai.findings.shape import NOTE, Detector, join_findings, make_findings
 from dcai.findings.wording import count, name_some, say_left_out
 
-_NUMERIC_SHARE = 0.8
+Marks = npt.NDArray[np.bool_]
+
 _TRIED_SHARE = 0.25  # of the rows: more than may be no numbers
 _ALONE_SHARE = 0.5
-_WAY_OF_SAYING = 0.1
-CODE = 3  # letters at most
-MOST_SHORT = 0.5
-FACTOR = 10  # times rarer or more frequent than all others
-RECURRING = 5
 
 
 def find(evidence: Evidence) -> pd.DataFrame:
@@ -49,7 +46,8 @@ def find(evidence: Evidence) -> pd.DataFrame:
         if name in (*table.key, *table.hidden) or table.kinds[name] == "empty":
             continue
         column = table.frame[name]
-        empty = _is_empty(column)
+        classes = name == table.label and _are_classes(evidence)
+        empty = evidence.labels.codes < 0 if classes else _is_empty(column)
         if name == table.label:
             found.append(find_unlabelled(evidence, empty))
             notes += filter(None, [str(found[-1].attrs[NOTE])])
@@ -61,13 +59,9 @@ def find(evidence: Evidence) -> pd.DataFrame:
                 left[name] = rest
         if name != table.label and table.kinds[name] in ("number", "date", "category", "text"):
             found.append(find_defaults(name, column, others))
-        if table.kinds[name] == "number":
-            found.append(_find_sentinels(name, column, column))
-        elif table.kinds[name] == "date":
-            found.append(_find_zero_dates(name, column))
-        elif table.kinds[name] not in ("image", "other", "boolean"):
-            found.append(_find_words(name, column, empty))
-            found.append(_find_sentinels(name, _read_texts(column, empty), column))
+        stand_ins = _find_stand_ins(name, column, str(table.kinds[name]), empty, classes=classes)
+        notes += [str(its.attrs[NOTE]) for its in stand_ins if its.attrs.get(NOTE)]
+        found += stand_ins
     whole = [n for n in table.frame.columns if table.kinds[n] == "empty"]
     cells, verb = sum(left.values()), "is" if sum(left.values()) == 1 else "are"
     notes += [f"{count(cells, 'plainly empty cell')} in {count(len(left), 'column')} {verb} not listed"] if left else []
@@ -79,7 +73,27 @@ def find(evidence: Evidence) -> pd.DataFrame:
     return join_findings([*found, expected], note="; ".join(notes))
 
 
-def _is_empty(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _are_classes(evidence: Evidence) -> bool:
+    """Say whether the label holds classes, of which any word or number may be one."""
+    try:
+        return evidence.task == "classification" and evidence.labels is not None
+    except Unmet:
+        return False
+
+
+def _find_stand_ins(name: str, column: pd.Series[Any], kind: str, empty: Marks, *, classes: bool) -> list[pd.DataFrame]:
+    """Find the words, numbers or dates that stand for "nothing" in a column of a kind; the numbers of classes are codes."""
+    if kind == "number":
+        return [] if classes else [_find_sentinels(name, column, column)]
+    if kind == "date":
+        return [_find_zero_dates(name, column)]
+    if kind in ("image", "other", "boolean"):
+        return []
+    words = _find_words(name, column, empty, classes=classes)
+    return [words] if classes else [words, _find_sentinels(name, _read_texts(column, empty), column)]
+
+
+def _is_empty(column: pd.Series[Any]) -> Marks:
     blank = mark_texts(column, lambda v: not v.strip()) if _holds_text(column) else False
     return np.asarray(column.isna().to_numpy(dtype=bool) | blank)
 
@@ -88,7 +102,7 @@ def _holds_text(column: pd.Series[Any]) -> bool:
     return column.dtype == object or isinstance(column.dtype, (pd.StringDtype, pd.CategoricalDtype))
 
 
-def _find_plain(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dtype[np.bool_]]) -> pd.DataFrame:
+def _find_plain(name: str, column: pd.Series[Any], empty: Marks) -> pd.DataFrame:
     share = 1 - empty.mean()
     if not empty.any() or share < COMPLETE_SHARE or len(column) < FEWEST_ROWS:
         return make_findings([], [], [])
@@ -96,83 +110,45 @@ def _find_plain(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dty
     return make_findings(rows, *judge_plain(name, float(share)), column=name, given=list(column.iloc[rows]))
 
 
-def _find_words(name: str, column: pd.Series[Any], empty: np.ndarray[Any, np.dtype[np.bool_]]) -> pd.DataFrame:
-    """Find words for "nothing"; a vague one counts where it stands among numbers or dates."""
+def _find_words(name: str, column: pd.Series[Any], empty: Marks, *, classes: bool) -> pd.DataFrame:
+    """Find words for "nothing"; what may be a value counts only where it is unlike the values around it."""
     codes, distinct = distinct_cells(column)
     texts = [str(v).strip() for v in distinct]
-    words = [text.casefold() for text in texts]
+    folded = [text.casefold() for text in texts]
     counts: dict[str, int] = {}
-    for word, times in zip(words, np.bincount(codes[codes >= 0], minlength=len(words)).tolist(), strict=True):
+    for word, times in zip(folded, np.bincount(codes[codes >= 0], minlength=len(folded)).tolist(), strict=True):
         if word:
             counts[word] = counts.get(word, 0) + times
-    stand_ins = [w for w in counts if w in CLEAR or w in VAGUE]
-    others = [w for w in counts if w not in CLEAR and w not in VAGUE]
-    if not stand_ins or sum(counts[o] for o in others) <= (1 - _ALONE_SHARE) * max(counts.values()):
-        return make_findings([], [], [])  # with hardly any other value, the word is the value
-    numeric = float(np.mean([any(c.isdigit() for c in o) and not o.isalpha() for o in others])) if others else 0.0
-    # Where nothing is plainly empty, the word is how this column says it; else it may stand in a value's place.
-    said = sum(counts[w] for w in stand_ins if w in CLEAR)
-    sure = 0.95 if not empty.any() and said >= _WAY_OF_SAYING * sum(counts.values()) else 0.9
-    found = []
-    for word in stand_ins:
-        apart = word in VAGUE and numeric < _NUMERIC_SHARE
-        if apart and not _is_unlike_others(word, counts, others):
-            continue
-        if len(word) == 1 and word.isalpha() and max(map(len, others)) <= 2:  # noqa: PLR2004 (among short codes, a code)
-            continue
-        named = word.isalpha() and numeric < _NUMERIC_SHARE and not apart  # Nan and Nil are names, too
-        same = [w == word and not (named and t == word.capitalize()) for w, t in zip(words, texts, strict=True)]
-        rows = np.flatnonzero(np.array([*same, False], dtype=np.bool_)[codes])
+    words = Words(name, counts, not empty.any(), classes)
+    found, values = [], []
+    for word in words.stand_ins:
+        named = words.is_named(word)
+        same = [w == word and not (named and t == word.capitalize()) for w, t in zip(folded, texts, strict=True)]
+        rows = np.flatnonzero(np.array([*same, False], dtype=np.bool_)[codes] & ~empty)
         if not len(rows):
             continue
-        doubt = 0.95 if word in CLEAR and sum(map(str.isalpha, word)) > 1 else 0.85 if word in CLEAR else 0.75
-        reason = f"{str(column.iloc[rows[0]])!r} stands for an empty cell."
-        if apart:
-            doubt = 0.6
-            reason = (
-                f"{str(column.iloc[rows[0]])!r} seems to stand for an empty cell: {count(int(counts[word]), 'row')} "
-                f"of {name!r} {'has' if counts[word] == 1 else 'have'} it, the other values {_tell_usual(counts, others):,} each."
-            )
-        found.append(
-            make_findings(
-                rows,
-                doubt,
-                reason,
-                column=name,
-                given=list(column.iloc[rows]),
-                suggested="",
-                confidence=min(doubt, sure),
-            )
-        )
-    return join_findings(found)
+        given = list(column.iloc[rows])
+        judged = words.judge(word, str(given[0]))
+        if judged is None:
+            values += [word] if word in CLEAR else []
+            continue
+        doubt, sure, reason = judged
+        found.append(make_findings(rows, doubt, reason, column=name, given=given, suggested="", confidence=sure))
+    note = f"values like the others, not empty cells, in {name!r}: {name_some(values)}" if values else ""
+    return join_findings(found, note=note)
 
 
-def _is_unlike_others(word: str, counts: Mapping[str, int], others: list[str]) -> bool:
-    """Say whether a word that may be a value is far rarer than all categories, or far more frequent than all texts."""
-    if len(others) < 2 or (len(word) <= CODE and np.mean([len(o) <= CODE for o in others]) > MOST_SHORT):  # noqa: PLR2004 (nothing to compare)
-        return False  # a code among codes
-    rows, rest = int(counts[word]), np.array([counts[o] for o in others], dtype=np.float64)
-    rare = rows * FACTOR <= rest.min()
-    often = len(others) >= FEWEST_ROWS and rows >= max(RECURRING, FACTOR * float(rest.max()))
-    return bool(rare or often)
-
-
-def _tell_usual(counts: Mapping[str, int], others: list[str]) -> int:
-    """Return how many rows the other values have, in the middle."""
-    return int(np.median([counts[o] for o in others]))
-
-
-def _read_texts(column: pd.Series[Any], empty: np.ndarray[Any, np.dtype[np.bool_]]) -> pd.Series[Any]:
+def _read_texts(column: pd.Series[Any], empty: Marks) -> pd.Series[Any]:
     """Read a column of texts as numbers where most are; codes with zeros before them are none."""
     none = pd.Series(np.nan, index=column.index)
     few = int(_TRIED_SHARE * len(column))
     first = column.iloc[:few].astype(object).mask(empty[:few], 0)
-    spare = (1 - _NUMERIC_SHARE) * (~empty).sum() + 1  # rounding must not stop what the count below lets pass
+    spare = (1 - NUMERIC_SHARE) * (~empty).sum() + 1  # rounding must not stop what the count below lets pass
     if pd.to_numeric(first, errors="coerce").isna().sum() > spare:
         return none  # the first rows rule it out
     numbers = pd.to_numeric(column.where(~empty).astype(object), errors="coerce")
     texts = column[~empty].astype(str)
-    if numbers.notna().sum() < _NUMERIC_SHARE * len(texts) or texts.str.match(r"0\d").mean() > 1 - COMPLETE_SHARE:
+    if numbers.notna().sum() < NUMERIC_SHARE * len(texts) or texts.str.match(r"0\d").mean() > 1 - COMPLETE_SHARE:
         return none
     return numbers
 
@@ -186,14 +162,16 @@ def _find_sentinels(name: str, numbers: pd.Series[Any], column: pd.Series[Any]) 
     if len(known) < FEWEST_ROWS:
         return make_findings([], [], [])
     found = []
+    marked = np.isin(known, SENTINELS)
+    if not marked.any() or marked.mean() > 1 - _ALONE_SHARE:
+        return make_findings([], [], [])
+    others = describe_others(known[~marked])
     for sentinel in SENTINELS:
         times = int((known == sentinel).sum())
-        others = known[~np.isin(known, SENTINELS)]
-        ends = (float(others.min()), float(others.max())) if len(others) else (np.nan, np.nan)
-        if not times or len(others) < _ALONE_SHARE * len(known) or not stands_apart(sentinel, ends, times):
+        if not times or not stands_apart(sentinel, others, times):
             continue
         rows = np.flatnonzero(values == sentinel)
-        doubt, reason = judge_sentinel(name, sentinel, ends, times)
+        doubt, reason = judge_sentinel(name, sentinel, others, times)
         found.append(make_findings(rows, doubt, reason, column=name, given=list(column.iloc[rows])))
     return join_findings(found)
 

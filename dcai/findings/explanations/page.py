@@ -129,7 +129,7 @@ def _show_values(explanation: Explanation, column: str, veil: Veil) -> str:
     facts = explanation.facts
     its = facts[facts["column"] == column].drop_duplicates("fact").set_index("fact")["value"]
     said = f"{its['distinct values']:,} different values, {its['empty cells']:,} empty cells"
-    if "median" in its.index:
+    if "median" in its.index and column not in veil.whole:
         said += f"; numbers from {its['smallest']:g} to {its['largest']:g}, 98 % of them {its['1st percentile']:g} to {its['99th percentile']:g}"
     return f"<p>What {escape(column, 60)} holds: {said}.</p>{to_table(rows, ['value', '', 'rows', 'role'], numbers=['rows'], limit=_CELL)}"
 

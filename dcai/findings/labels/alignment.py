@@ -10,16 +10,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.errors import AlignmentError, shorten
-from dcai.base.fingerprints import canonical
 from dcai.base.records import Scalar
-from dcai.findings.labels.classes import Labels
-from dcai.findings.wording import name_some
+from dcai.findings.labels.agreement import compare_stretches
+from dcai.findings.labels.classes import Labels, mark_class
+from dcai.findings.wording import count, name_some
 
 Floats = npt.NDArray[np.float64]
 
 SUM_TOLERANCE = 0.01
 CLEAR_GAIN = 0.05  # another order fits clearly better when it raises the mean probability of the given labels by this
 CHANCE_Z = 3.0
+TOLD = 0.8  # of the rows must stand where a wrong order would show
 ABOUT = 0.02  # two orders fit about as well when they differ by no more
 FEW_ROWS = 30  # below this, agreement with the labels cannot be told from chance; another order must fit better
 FEW_LEVEL = 0.001  # with this little chance of doing so by luck,
@@ -80,8 +81,7 @@ def align_probabilities(given: Any, labels: Labels, index: pd.Index[Any], column
     values, labels = _match_names(values, names, labels, column)
     _check_order(values, labels, given, index)
     _check_agreement(values, labels)
-    few = len(labels.known) < FEW_ROWS
-    proof = f"too few labelled rows ({len(labels.known)}) to prove the alignment" if few else "alignment proven"
+    proof = _check_stretches(values, labels)
     order = f", unnamed columns read as {name_some(names)}" if named is None else ""
     return Aligned(values, labels.names, f"probabilities as given, {proof}{order}")
 
@@ -167,12 +167,12 @@ def _choose_names(values: Floats, labels: Labels) -> Sequence[Any]:
 
 
 def _match_names(values: Floats, names: Sequence[Any], labels: Labels, column: str) -> tuple[Floats, Labels]:
-    marks = [canonical(n) for n in names]
+    marks = [mark_class(n) for n in names]
     if len(set(marks)) < len(marks):
         raise AlignmentError(
             f"The probabilities name a class twice: {shorten(', '.join(map(str, names)))}. Each class needs one column."
         )
-    known = {canonical(n): i for i, n in enumerate(labels.names)}
+    known = {mark_class(n): i for i, n in enumerate(labels.names)}
     lost = [labels.names[i] for mark, i in known.items() if mark not in marks]
     if lost:
         raise AlignmentError(
@@ -180,7 +180,8 @@ def _match_names(values: Floats, names: Sequence[Any], labels: Labels, column: s
             f"There are columns for {shorten(', '.join(repr(str(n)) for n in names))}. Name the columns by the classes as they stand in the frame."
         )
     extra = [i for i, mark in enumerate(marks) if mark not in known]
-    order = [marks.index(canonical(n)) for n in labels.names] + extra
+    place = {mark: i for i, mark in enumerate(marks)}
+    order = [place[mark] for mark in known] + extra
     more: tuple[Scalar, ...] = tuple(
         n if isinstance(n, (str, int, float, bool)) else str(n) for n in (names[i] for i in extra)
     )
@@ -281,3 +282,22 @@ def _check_agreement(values: Floats, labels: Labels) -> None:
             f"The probabilities agree with the labels no better than chance (mean probability of the given label {got.mean():.2f}, "
             f"by chance {by_chance.mean():.2f}): they seem to belong to other rows, or the model learnt nothing. {_NEXT_STEP}"
         )
+
+
+def _check_stretches(values: Floats, labels: Labels) -> str:
+    """Refuse probabilities of which a part belongs to other rows; else say how far the alignment is proven."""
+    rows = labels.known
+    if len(rows) < FEW_ROWS:
+        return f"too few labelled rows ({len(rows)}) to prove the alignment"
+    known = values if len(rows) == len(values) else values[rows]
+    found = compare_stretches(known, labels.codes[rows])
+    if found.lost:
+        stretches = ", ".join(f"{rows[start]} to {rows[end]}" for start, end in found.lost[:4])
+        raise AlignmentError(
+            f"In {count(found.rows, 'row')} ({stretches}) the probabilities agree with the labels no better than chance, in the others clearly "
+            f"better: those rows were moved, or their labels are given at random. {_NEXT_STEP} "
+            "If the order is right, audit without the probabilities to look into these labels."
+        )
+    if found.told < TOLD:
+        return "alignment proven between classes only, for the rows of a class stand together: their order within it is not told"
+    return "alignment proven"

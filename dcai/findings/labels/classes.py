@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import pandas as pd
 from dcai.base.errors import InputError
 from dcai.base.fingerprints import canonical, distinct_cells, plain
 from dcai.base.records import Scalar
+from dcai.findings.cells.codes import sign_of
 from dcai.findings.cells.spellings import distance, fold
 from dcai.findings.wording import name_some
 
@@ -23,6 +25,8 @@ SMALL_SHARE = 0.02  # or this share of the other's,
 CLEAR_FACTOR = 10  # and the other has this many times as many rows
 _TYPO_LENGTH = 5
 _WORD_LENGTH = 3
+_SEVERAL_ROWS = 2  # make a class of a word that else stands for an empty cell
+_SEVERAL = (list, tuple, set, dict, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -76,92 +80,193 @@ class Labels:
         return np.bincount(self.codes[self.known], minlength=len(self.names))
 
 
+def mark_class(value: object) -> str | None:
+    """Write the text that stands for a class; None for an empty cell.
+
+    Words such as NA or None, which programs read as an empty cell, may be names: of Namibia, or of no damage at all.
+
+    Examples
+    --------
+    >>> mark_class(" 7.0"), mark_class("None"), mark_class("N/A"), mark_class(None)
+    ('7', 'None', None, None)
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    mark = canonical(value)
+    return value if mark is None and is_name_for_nothing(value) else mark
+
+
+def is_name_for_nothing(value: object) -> TypeGuard[str]:
+    """Say whether a label is a word that names a class in one table and stands for an empty cell in another."""
+    return isinstance(value, str) and value.isalpha() and value.casefold() != "nan" and canonical(value) is None
+
+
+def mark_cells(column: pd.Series[Any]) -> npt.NDArray[np.object_]:
+    """Write the text of the class that each cell names, None where it names none."""
+    codes, distinct = distinct_cells(column)
+    return np.array([*map(mark_class, distinct), None], dtype=object)[codes]
+
+
 def read_labels(column: pd.Series[Any], name: str) -> Labels:
     """Number the classes of a label column, one number for all spellings of a class.
+
+    A word such as None or NA is a class where it has about as many rows as the others have; a rare one is no label.
 
     Raises
     ------
     InputError
         Where no row has a label, all have the same, or a cell holds a list.
     """
+    _refuse_lists(column, name)
     codes, distinct = distinct_cells(column)
-    spelt = np.array([*map(plain, distinct), None], dtype=object)
-    given = spelt[codes]
-    listed = [v for v in column.head(1000) if isinstance(v, (list, tuple, set, dict, np.ndarray))]
-    if listed:
-        raise InputError(
-            f"The label column {name!r} holds several values in one cell, for example {str(listed[0])[:60]}. "
-            "Expected one label a row: split it into one column a label and audit each."
-        )
-    written = [None if v is None or (isinstance(v, str) and not v.strip()) else canonical(v) for v in spelt]
-    texts = np.array(written, dtype=object)[codes]
-    marks = pd.Series(texts, dtype=object)
-    counts = marks.value_counts()
-    if not len(counts):
+    spelt = [*map(plain, distinct), None]
+    given = np.array(spelt, dtype=object)[codes]
+    rows = np.bincount(codes[codes >= 0], minlength=len(distinct)).tolist()
+    last = np.zeros(len(distinct) + 1, dtype=np.intp)
+    last[codes] = np.arange(len(codes))
+    marks = [mark_class(value) for value in spelt]
+    _empty_rare_words(marks, rows)
+    if not any(marks):
         raise InputError(
             f"The label column {name!r} is empty in all {len(given)} rows. Name another column, or give no label."
         )
-    spelled = dict(zip(marks, given, strict=True))
-    counts = counts.sort_index().sort_values(ascending=False, kind="stable")
-    into, variants = _merge({str(k): int(v) for k, v in counts.items()}, spelled)
-    names = sorted({into[k] for k in into}, key=_order)
+    counts: dict[str, int] = {}
+    spelled: dict[str | None, Scalar] = {}
+    for place in np.argsort(last[:-1], kind="stable").tolist():  # of several spellings, the last in the table is shown
+        if (mark := marks[place]) is not None:
+            counts[mark] = counts.get(mark, 0) + rows[place]
+            spelled[mark] = spelt[place]
+    into, variants = _merge(dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))), spelled)
+    names = sorted(set(into.values()), key=_order)
     if len(names) < 2:  # noqa: PLR2004 (a comparison needs two)
-        written = list(dict.fromkeys(str(v) for v, mark in zip(given, texts, strict=True) if mark is not None))
+        written = list(dict.fromkeys(str(v) for v, mark in zip(spelt, marks, strict=True) if mark is not None))
         value = repr(spelled[names[0]])
-        same = f"the same value in every row, {value}" if counts.sum() > 1 else f"one label only, {value}"
+        same = f"the same value in every row, {value}" if sum(counts.values()) > 1 else f"one label only, {value}"
         raise InputError(
             f"The label column {name!r} has {same if len(written) == 1 else f'one class only, written {name_some(written)}'}. "
             "Expected at least two classes: name another column, or give no label."
         )
-    place = {mark: names.index(target) for mark, target in into.items()}
-    codes = np.array([-1 if mark is None else place[mark] for mark in texts], dtype=np.intp)
-    return Labels(tuple(spelled[n] for n in names), codes, given, tuple(variants))
+    numbers = {mark: number for number, mark in enumerate(names)}
+    place_of = np.array([-1 if mark is None else numbers[into[mark]] for mark in marks], dtype=np.intp)
+    return Labels(tuple(spelled[n] for n in names), place_of[codes], given, tuple(variants))
+
+
+def _refuse_lists(column: pd.Series[Any], name: str) -> None:
+    """Refuse a column in which some cell holds a list."""
+    cells = column.to_numpy() if column.dtype == object else column.dropna().head(1).tolist()
+    if not any(issubclass(kind, _SEVERAL) for kind in set(map(type, cells))):
+        return
+    listed = next(cell for cell in cells if isinstance(cell, _SEVERAL))
+    raise InputError(
+        f"The label column {name!r} holds several values in one cell, for example {str(listed)[:60]}. "
+        "Expected one label a row: split it into one column a label and audit each."
+    )
+
+
+def _empty_rare_words(marks: list[str | None], rows: Sequence[int]) -> None:
+    """Count a word for nothing as an empty cell where it is far rarer than classes are, or stands alone."""
+    others = [n for mark, n in zip(marks, rows, strict=False) if mark is not None and not is_name_for_nothing(mark)]
+    usual = int(np.median(others)) if others else 0
+    for place, mark in enumerate(marks):
+        if is_name_for_nothing(mark) and (not usual or rows[place] < _SEVERAL_ROWS or _is_stray(rows[place], usual)):
+            marks[place] = None
 
 
 def _order(mark: str) -> tuple[int, float, str]:
     try:
-        return 0, float(mark), mark
+        number = float("nan" if "_" in mark else mark)  # Python reads 1_0 as 10
     except ValueError:
         return 1, 0.0, mark
+    return (1, 0.0, mark) if np.isnan(number) else (0, number, mark)
 
 
 def _fold_name(name: str) -> str:
-    """Fold the name of a class; its stars count, for a grade A* is no grade A."""
-    return fold(name) + "*" * name.count("*")
+    """Fold the name of a class; its stars count, for a grade A* is no grade A, and so does the minus of a code: AB-, HER2-."""
+    return fold(name) + "*" * name.count("*") + sign_of(name)
+
+
+class _Heads:
+    """The spellings that stand for their classes, found again by what one slip leaves of them."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, str] = {}
+        self._by_rest: dict[str, list[int]] = {}
+        self._listed: list[str] = []
+
+    def add(self, mark: str) -> None:
+        """Add one; they come by falling number of rows."""
+        self.by_name.setdefault(_fold_name(mark), mark)
+        for rest in _leave_one_out(mark):
+            self._by_rest.setdefault(rest, []).append(len(self._listed))
+        self._listed.append(mark)
+
+    def list_near(self, mark: str) -> list[str]:
+        """List those that may be one slip away, the most frequent first."""
+        return [
+            self._listed[place] for place in sorted({p for r in _leave_one_out(mark) for p in self._by_rest.get(r, ())})
+        ]
+
+
+def _leave_one_out(mark: str) -> set[str]:
+    """Leave out each letter of a name in turn: two names that are one slip apart share a rest."""
+    if len(mark) < _TYPO_LENGTH or any(map(str.isdigit, mark)):
+        return set()
+    name = _fold_name(mark)
+    return {name, *(name[:i] + name[i + 1 :] for i in range(len(name)))}
 
 
 def _merge(counts: dict[str, int], spelled: dict[str | None, Scalar]) -> tuple[dict[str, str], list[Variant]]:
     """Map each spelling to the one that stands for its class; spellings come by falling number of rows."""
     into: dict[str, str] = {}
-    heads: dict[str, str] = {}
+    heads = _Heads()
     variants: list[Variant] = []
     for mark, rows in counts.items():
         target, how, sure = _find_head(mark, rows, counts, heads)
         into[mark] = target
         if target == mark:
-            heads.setdefault(_fold_name(mark), mark)
+            heads.add(mark)
         else:
             variants.append(Variant(spelled[mark], spelled[target], rows, counts[target], how, sure))
     return into, variants
 
 
-def _find_head(mark: str, rows: int, counts: dict[str, int], heads: dict[str, str]) -> tuple[str, str, float]:
-    near = heads.get(_fold_name(mark))
+def _find_head(mark: str, rows: int, counts: dict[str, int], heads: _Heads) -> tuple[str, str, float]:
+    near = heads.by_name.get(_fold_name(mark))
     if near is not None and not _is_number(mark):
         if mark.split() == near.split():
             return near, "spaces", 0.99
         letters = sum(c.isalnum() for c in _fold_name(mark))
         if letters >= _WORD_LENGTH or (letters and _is_stray(rows, counts[near])):
             return near, "letter case, accents or separators", 0.95
-    if len(mark) >= _TYPO_LENGTH and not any(c.isdigit() for c in mark):
-        for head in heads.values():
-            if (
-                _is_stray(rows, counts[head])
-                and len(head) >= _TYPO_LENGTH
-                and distance(_fold_name(mark), _fold_name(head), 1) <= 1
-            ):
-                return head, "one letter", 0.8
+    if _is_stray(rows, next(iter(counts.values()))):
+        close = [head for head in heads.list_near(mark) if _is_slip(_fold_name(mark), _fold_name(head))]
+        # Where several names are one slip away, names are near each other by nature, or which is meant stays open.
+        if len(close) == 1 and _is_stray(rows, counts[close[0]]):
+            return close[0], "one letter", 0.8
     return mark, "", 0.0
+
+
+def _is_slip(name: str, head: str) -> bool:
+    """Say whether a name is another with one slip of the hand in a long word.
+
+    In a short word, as in type A and type B, a letter is all the difference. So is a sign, as in ER+ and ER-. The first
+    letter is seldom mistaken and often a part of the meaning: atypical, amoral, maternal beside paternal.
+    """
+    mine, its = name.split(), head.split()
+    if len(mine) != len(its):
+        return "".join(mine) == "".join(its)
+    apart = [(a, b) for a, b in zip(mine, its, strict=True) if a != b]
+    if len(apart) != 1:
+        return False
+    one, other = apart[0]
+    if (
+        min(sum(map(str.isalpha, w)) for w in (one, other)) < _TYPO_LENGTH - 1
+        or max(len(one), len(other)) < _TYPO_LENGTH
+    ):
+        return False
+    same_letters = [c for c in one if c.isalnum()] == [c for c in other if c.isalnum()]
+    swapped = one[:2] == other[1::-1]
+    return not same_letters and (one[0] == other[0] or swapped) and distance(one, other, 1) == 1
 
 
 def _is_number(mark: str) -> bool:

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.errors import InputError
-from dcai.base.fingerprints import canonical, canonicals, distinct_canonicals
+from dcai.base.fingerprints import distinct_canonicals
 from dcai.findings.cells.spellings import fold, looks_like_number
 from dcai.findings.evidence import Evidence
-from dcai.findings.labels.classes import Labels
+from dcai.findings.labels.classes import Labels, is_name_for_nothing, mark_cells, mark_class
 from dcai.findings.labels.crowds import Crowd, Votes, explain
 from dcai.findings.wording import count, name_some
 
@@ -149,8 +149,9 @@ def read_votes(evidence: Evidence, annotators: Sequence[str]) -> tuple[Codes, li
     """
     labels = evidence.labels
     known = _name_marks(labels)
-    columns = [canonicals(evidence.table.frame[name]) for name in annotators]
-    marks = [None if isinstance(m, str) and not m.strip() else m for column in columns for m in column]
+    columns = [mark_cells(evidence.table.frame[name]) for name in annotators]
+    empty = {m for column in columns for m in set(column) if is_name_for_nothing(m) and f"={m}" not in known}
+    marks = [None if m in empty else m for column in columns for m in column]
     read = {mark: _find_class(mark, known) for mark in set(marks) if mark is not None}
     codes = np.array([-1 if mark is None else read[mark] for mark in marks], dtype=np.intp)
     lost = [mark for mark in marks if mark is not None and read[mark] < 0]
@@ -199,8 +200,8 @@ def _name_marks(labels: Labels) -> dict[str, int]:
     """Return what each way to write a class stands for: as given, by its name, and by its folded name if that is one class's."""
     folded: dict[str, set[int]] = {}
     exact: dict[str, int] = {}
-    given = zip(canonicals(pd.Series(labels.given, dtype=object)), labels.codes.tolist(), strict=True)
-    for mark, code in [*((canonical(n), c) for c, n in enumerate(labels.names)), *set(given)]:
+    given = zip(mark_cells(pd.Series(labels.given, dtype=object)), labels.codes.tolist(), strict=True)
+    for mark, code in [*((mark_class(n), c) for c, n in enumerate(labels.names)), *set(given)]:
         if mark is not None and code >= 0:
             exact[mark] = code
             folded.setdefault(fold(mark), set()).add(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ Codes = npt.NDArray[np.intp]
 
 _CELLS = 60_000  # rows times classes that the likelihood is taken over: more tell nothing new
 _ROUNDS = 40
+_CHUNK = 4096  # rows that the processor's cache holds
 _POWERS = tuple(float(p) for p in np.exp(np.linspace(-0.3, 1.8, 13)))
 _PLAUSIBLE = 2.0  # log-likelihood lost up to which a fit is inside the interval of 95 % confidence
 _FIRST = 0.05  # share of flips to begin with
@@ -56,10 +58,14 @@ class Flips:
 
     def doubt(self, probabilities: Floats, codes: Codes) -> Floats:
         """Return the probability that each given label is a flip, shape (n,)."""
-        sharp = _sharpen(probabilities, self.sharpness)
-        each = sharp * self.matrix.T[codes]
-        total = np.maximum(each.sum(axis=1), _TINY)
-        return np.asarray(np.clip(1 - each[np.arange(len(codes)), codes] / total, 0.0, 1.0))
+        doubt = np.empty(len(codes))
+        for start in range(0, len(codes), _CHUNK):
+            given = codes[start : start + _CHUNK]
+            sharp = _sharpen(_take_log(probabilities[start : start + _CHUNK]), self.sharpness)
+            total = np.maximum(np.einsum("ik,ik->i", sharp, self.matrix.T[given]), _TINY)
+            own = sharp[np.arange(len(given)), given] * self.matrix[given, given]
+            doubt[start : start + _CHUNK] = np.clip(1 - own / total, 0.0, 1.0)
+        return doubt
 
 
 def fit_flips(probabilities: Floats, codes: Codes) -> Flips:
@@ -90,11 +96,16 @@ def fit_flips(probabilities: Floats, codes: Codes) -> Flips:
     rows = np.unique(np.linspace(0, len(codes) - 1, min(len(codes), most)).astype(np.intp))
     rows = rows[np.argsort(codes[rows], kind="stable")]  # by class, so that sums over a class are sums over a stretch
     some, given = probabilities[rows], codes[rows]
-    sharpened = [_sharpen(some, power) for power in _POWERS]
-    fits = [(power, *_fit_matrix(truth, given)) for power, truth in zip(_POWERS, sharpened, strict=True)]
+    logs, own = _take_log(some), (np.arange(len(given)), given)
+    fits, without = [], -np.inf
+    matrix = np.where(np.eye(size, dtype=np.bool_), 1 - _FIRST, _FIRST / max(size - 1, 1))
+    for power in _POWERS:
+        truth = _sharpen(logs, power)
+        without = max(without, float(np.log(np.maximum(truth[own], _TINY)).mean()))
+        # The fit of the power before is near: from there a few rounds lead to the same maximum.
+        matrix, likelihood = _fit_matrix(truth, given, matrix)
+        fits.append((power, matrix, likelihood))
     best = max(likelihood for _, _, likelihood in fits)
-    own = np.arange(len(given)), given
-    without = max(float(np.log(np.maximum(truth[own], _TINY)).mean()) for truth in sharpened)
     # Of the fits that the labels do not refute, the sharpest: where a model has learnt the rate of random flips, its
     # probabilities fit the labels as well without any.
     power, matrix, _ = [fit for fit in fits if len(given) * (best - fit[2]) <= _PLAUSIBLE][-1]
@@ -102,26 +113,30 @@ def fit_flips(probabilities: Floats, codes: Codes) -> Flips:
     return Flips(matrix, power, gain, gain / max(1, int((some.argmax(axis=1) != given).sum())))
 
 
-def _sharpen(probabilities: Floats, power: float) -> Floats:
-    return soften(power * np.log(np.maximum(probabilities, _TINY)))
+def _take_log(probabilities: Floats) -> Floats:
+    return np.asarray(np.log(np.maximum(probabilities, _TINY)))
 
 
-def _fit_matrix(truth: Floats, given: Codes) -> tuple[Floats, float]:
+def _sharpen(logs: Floats, power: float) -> Floats:
+    return soften(power * logs)
+
+
+def _fit_matrix(truth: Floats, given: Codes, matrix: Floats) -> tuple[Floats, float]:
     """Fit the matrix to given classes in rising order by expectation and maximisation; also return the mean log-likelihood."""
     size = truth.shape[1]
     own = np.eye(size, dtype=np.bool_)
     present, starts = np.unique(given, return_index=True)
-    matrix = np.where(own, 1 - _FIRST, _FIRST / max(size - 1, 1))
+    stretches = [truth[a:b] for a, b in itertools.pairwise([*starts, len(given)])]
     last = -np.inf
     for _ in range(_ROUNDS):
-        each = truth * matrix.T[given]
-        total = np.maximum(each.sum(axis=1), _TINY)
-        likelihood = float(np.log(total).mean())
+        totals = [np.maximum(part @ matrix[:, k], _TINY) for part, k in zip(stretches, present, strict=True)]
+        likelihood = float(sum(np.log(total).sum() for total in totals)) / len(given)
         if likelihood - last < 1e-4 / len(given):
             break
         last = likelihood
         counts = np.zeros((size, size))
-        counts[:, present] = np.add.reduceat(each / total[:, None], starts, axis=0).T
+        for part, total, k in zip(stretches, totals, present, strict=True):
+            counts[:, k] = matrix[:, k] * ((1 / total) @ part)
         matrix = _share(counts, own)
     return matrix, likelihood
 

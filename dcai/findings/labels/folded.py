@@ -26,7 +26,9 @@ JUDGES = 50  # trees that have not seen a row and predict it
 _CHUNK = 4096  # rows at a time: they stay in the cache of the processor
 _FIRST_ROWS = 20_000  # a regression begins with so many,
 _ROUNDS = 20  # and takes at most so many steps on them,
-_LAST_ROUNDS = 3  # and so many on all
+_LAST_ROUNDS = 3  # and so many on all, or on as many as tell its weights well enough:
+_ENOUGH_ROWS = 40_000  # at least so many,
+_ROWS_A_WEIGHT = 20  # and so many for each weight
 _FIRST_SHRINKAGE = 0.1
 _PARTS = 10  # groups are dealt into so many parts, of which a tree sees some
 _FEWEST_HELD = 3
@@ -191,8 +193,11 @@ def _regress_once(points: Singles, codes: Codes, start: Floats, turn: Floats, st
     taught = np.flatnonzero(codes >= 0)
     steps = [(points, codes, _ROUNDS)]
     if len(taught) > 2 * _FIRST_ROWS:
-        some = taught[np.linspace(0, len(taught) - 1, _FIRST_ROWS).astype(np.intp)]
-        steps = [(points[some], codes[some], _ROUNDS), (points, codes, _LAST_ROUNDS)]
+        enough = max(_ENOUGH_ROWS, _ROWS_A_WEIGHT * start.size)
+        some, many = (
+            taught[np.linspace(0, len(taught) - 1, n).astype(np.intp)] for n in (_FIRST_ROWS, min(enough, len(taught)))
+        )
+        steps = [(points[some], codes[some], _ROUNDS), (points[many], codes[many], _LAST_ROUNDS)]
     weights = start.ravel()
     penalty = turn.T @ turn / strength / len(taught)
     for part, given, rounds in steps:

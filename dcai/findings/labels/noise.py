@@ -208,10 +208,12 @@ def _count_flags(readings: list[tuple[float, Floats]], order: Codes) -> int:
 
 def _noise_matrix(probabilities: Floats, codes: Codes) -> Floats:
     """Estimate P(given class | true class), shape (K, K): half from predicted classes, half from their probabilities."""
-    size = probabilities.shape[1]
-    hard = np.zeros((size, size))
-    np.add.at(hard, (probabilities.argmax(axis=1), codes), 1.0)
-    joint = hard + probabilities.T @ np.eye(size)[codes] + _TINY
+    from scipy.sparse import csr_matrix
+
+    size, rows = probabilities.shape[1], len(codes)
+    hard = np.bincount(probabilities.argmax(axis=1) * size + codes, minlength=size * size).reshape(size, size)
+    given = csr_matrix((np.ones(rows), codes, np.arange(rows + 1)), shape=(rows, size))
+    joint = hard + (given.T @ probabilities).T + _TINY
     matrix = joint / joint.sum(axis=1, keepdims=True)
     # No class is beyond doubt, however few rows it has.
     return np.asarray(0.98 * matrix + 0.02 / size)

@@ -27,7 +27,9 @@ def teach_again(first: Floats, codes: Codes, folds: Codes, predict: Predict) -> 
     """Train a second time without doubtful rows, and average both rounds.
 
     Which rows are doubtful is found for each fold by models that have never seen that fold: had they, rows would be
-    left out for contradicting the very labels that are predicted, and noise would look like knowledge.
+    left out for contradicting the very labels that are predicted, and noise would look like knowledge. Both rounds count
+    the same: the given labels fit the first one better even where the second finds more of the wrong ones, for they
+    follow their own noise, so no fit to them tells which of the two to prefer.
 
     Parameters
     ----------

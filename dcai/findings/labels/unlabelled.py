@@ -7,6 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.display import show_share
+from dcai.base.fingerprints import plain
+from dcai.base.records import Scalar
 from dcai.findings.evidence import Evidence, Unmet
 from dcai.findings.shape import make_findings
 from dcai.findings.wording import count
@@ -44,16 +46,16 @@ def find_unlabelled(evidence: Evidence, empty: npt.NDArray[np.bool_]) -> pd.Data
         return _suggest(evidence, rows, expected, start)
     except Unmet as unmet:
         note = f"no label is suggested for {count(len(rows), 'unlabelled row')}: {unmet}"
-        return make_findings(rows, expected / 2, start, column=name, note=note)
+        return make_findings(rows, expected / 2, start, column=name, given=_show_cells(evidence, rows), note=note)
 
 
 def _suggest(evidence: Evidence, rows: npt.NDArray[np.intp], expected: float, start: str) -> pd.DataFrame:
-    name = str(evidence.table.label)
+    name, given = str(evidence.table.label), _show_cells(evidence, rows)
     if evidence.task == "regression":
         predicted = evidence.predictions[rows]
         reasons = [f"{start} A model predicts {value:.4g}." for value in predicted]
         note = f"{count(len(rows), 'unlabelled row')}, with what a model predicts"
-        return make_findings(rows, expected / 2, reasons, column=name, suggested=predicted, note=note)
+        return make_findings(rows, expected / 2, reasons, column=name, given=given, suggested=predicted, note=note)
     if evidence.task != "classification":
         raise Unmet(f"its label is of the kind {evidence.task}")
     chances, known = evidence.probabilities, evidence.labels.known
@@ -67,7 +69,15 @@ def _suggest(evidence: Evidence, rows: npt.NDArray[np.intp], expected: float, st
         for b, s in zip(best, sure, strict=True)
     ]
     note = f"{count(len(rows), 'unlabelled row')}, the labels suggested by {evidence.model_note}"
-    return make_findings(rows, expected * sure, reasons, column=name, suggested=names[best], confidence=sure, note=note)
+    return make_findings(
+        rows, expected * sure, reasons, column=name, given=given, suggested=names[best], confidence=sure, note=note
+    )
+
+
+def _show_cells(evidence: Evidence, rows: npt.NDArray[np.intp]) -> list[Scalar]:
+    """Show what stands in the cells without a label: nothing, or a word for it."""
+    cells = map(plain, evidence.table.frame[str(evidence.table.label)].iloc[rows])
+    return [cell if isinstance(cell, str) and cell.strip() else None for cell in cells]
 
 
 class Curve:

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dcai.base.fingerprints import canonical
-from dcai.findings.labels.classes import read_labels
+from dcai.findings.labels.classes import mark_class, read_labels
 from dcai.findings.labels.estimates import ErrorEstimate, estimate_errors
 from dcai.findings.labels.noise import estimate_noise
 from dcai.findings.learning.verdicts import CHANGES, split_cells
@@ -70,13 +69,13 @@ def _read_truth(base: Audit, settled: pd.DataFrame) -> tuple[Rows, Floats]:
     wrong, right = split_cells(base.table, settled)
     given = base.table.frame[label]
     # An empty label that was filled in says nothing about the labels that were given.
-    cells = [(r, c) for r, c in wrong | right if c == label and (canonical(given.iloc[r]) or "").strip()]
+    cells = [(r, c) for r, c in wrong | right if c == label and mark_class(given.iloc[r]) is not None]
     rows = np.array(sorted(r for r, _ in cells), dtype=np.intp)
     truth = np.array([float((int(r), label) in wrong) for r in rows])
     changed = settled[(settled["column"] == label) & settled["verdict"].isin(CHANGES)]
     for row, value in zip(changed["row"], changed["value"], strict=True):
         # A "correction" to the given value says that it was right.
-        if canonical(given.iloc[int(row)]) == canonical(value):
+        if mark_class(given.iloc[int(row)]) == mark_class(value):
             truth[rows == int(row)] = 0.0
     return rows, truth
 
@@ -132,9 +131,9 @@ def _contradict(audit: Audit, found: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Say which findings' given classes are not the ones that the model of the new audit predicts."""
     if audit.task != "classification" or audit.probabilities is None:
         return np.zeros(len(found), dtype=np.bool_)
-    names = [canonical(name) for name in audit.probabilities.columns]
+    names = [mark_class(name) for name in audit.probabilities.columns]
     best = audit.probabilities.to_numpy(dtype=np.float64)[found["row"].to_numpy(dtype=np.intp)].argmax(axis=1)
-    return np.array([names[b] != canonical(g) for b, g in zip(best, found["given"], strict=True)], dtype=np.bool_)
+    return np.array([names[b] != mark_class(g) for b, g in zip(best, found["given"], strict=True)], dtype=np.bool_)
 
 
 def _hold_down(doubt: Floats, most: float) -> Floats:
@@ -188,8 +187,8 @@ def _count_open(audit: Audit, estimate: float, gone: npt.NDArray[np.bool_]) -> E
     """Find the range of the number of wrong labels among rows that are open, as the new model sees them."""
     assert audit.probabilities is not None
     labels = read_labels(audit.table.frame[str(audit.label)], str(audit.label))
-    place = {canonical(name): i for i, name in enumerate(audit.probabilities.columns)}
-    into = np.array([*(place.get(canonical(name), -1) for name in labels.names), -1], dtype=np.intp)
+    place = {mark_class(name): i for i, name in enumerate(audit.probabilities.columns)}
+    into = np.array([*(place.get(mark_class(name), -1) for name in labels.names), -1], dtype=np.intp)
     codes = np.where(gone, -1, into[labels.codes])
     if not (codes >= 0).any():
         return ErrorEstimate(0.0, 0.0, 0.0)

@@ -17,6 +17,8 @@ from dcai.findings.cells.placeholders import (
     COMPLETE_SHARE,
     FEWEST_ROWS,
     SENTINELS,
+    Others,
+    describe_others,
     judge_plain,
     judge_sentinel,
     stands_apart,
@@ -39,25 +41,35 @@ MOST_FAR = 2_000  # numbers of a column that are judged one by one
 FAR_SHARE = 0.002  # of the sample are judged together
 
 
-def find_missing_numbers(name: str, tally: Tally, size: int, dtype: Any) -> pd.DataFrame:
-    """Find the empty cells and the stand-ins for them in a column of numbers, by what was counted of it."""
+def find_missing_numbers(name: str, tally: Tally, size: int, sample: pd.Series[Any]) -> pd.DataFrame:
+    """Find the empty cells and the stand-ins for them in a column of numbers, by what was counted of it and by a sample."""
     found = []
     share = 1 - tally.empty / size
     if tally.empty and tally.empty_rows is not None and share >= COMPLETE_SHARE and size >= FEWEST_ROWS:
         rows = np.concatenate(tally.empty_rows)
         found.append(make_findings(rows, *judge_plain(name, share), column=name))
     known = tally.others + sum(tally.counts.values())
-    ends = (tally.low, tally.high)
+    others = _describe_others(tally, sample) if tally.counts else None
     for sentinel in SENTINELS:
         times = tally.counts.get(sentinel, 0)
         if not times or known < FEWEST_ROWS or tally.others < ALONE_SHARE * known:
             continue
-        if stands_apart(sentinel, ends, times):
+        if others is not None and stands_apart(sentinel, others, times):
             rows = np.concatenate(tally.sentinels[sentinel])
-            doubt, reason = judge_sentinel(name, sentinel, ends, times)
-            given = np.array([sentinel]).astype(dtype if isinstance(dtype, np.dtype) else np.float64)[0]
+            doubt, reason = judge_sentinel(name, sentinel, others, times)
+            dtype = sample.dtype if isinstance(sample.dtype, np.dtype) else np.float64
+            given = np.array([sentinel]).astype(dtype)[0]
             found.append(make_findings(rows, doubt, reason, column=name, given=given))
     return join_findings(found)
+
+
+def _describe_others(tally: Tally, sample: pd.Series[Any]) -> Others:
+    """Describe the numbers that are no stand-ins: their ends by all rows, how they lie to each other by the sample."""
+    from dcai.findings.features.vectors import to_numbers
+
+    values = to_numbers(sample)
+    seen = describe_others(values[np.isfinite(values) & ~np.isin(values, SENTINELS)])
+    return seen._replace(low=tally.low, high=tally.high)
 
 
 def say_empty(survey: Survey, size: int) -> str:

@@ -200,10 +200,13 @@ def _find_missing(work: Work, numbers: list[str]) -> list[pd.DataFrame]:
     frame, size = work.sample.table.frame, len(work.source)
     parts = []
     for name in numbers:
-        parts.append(wholes.find_missing_numbers(name, work.survey.tallies[name], size, frame[name].dtype))
+        parts.append(wholes.find_missing_numbers(name, work.survey.tallies[name], size, frame[name]))
         if work.table.known_kinds[name] == "number":
             parts.append(wholes.find_default_numbers(name, work.small.table.frame[name], work.source))
     if work.table.label is not None and work.survey.labels is not None:
-        rows = np.flatnonzero(work.survey.labels < 0)
+        classes = (
+            work.labels[1] if work.sample.task == "classification" else np.append(np.arange(len(work.survey.names)), -1)
+        )
+        rows = np.flatnonzero(classes[work.survey.labels] < 0)
         parts.append(wholes.find_unlabelled_rows(work.table.label, rows, size))
     return parts

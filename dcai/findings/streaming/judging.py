@@ -78,7 +78,7 @@ def judge_labels(  # noqa: PLR0917 (what a pass over all rows needs)
     noise = evidence.noise
     _judge_known(rule, evidence, survey, sampled, copies, classes, doubt, kept)
     doubt[sampled] = noise.doubt
-    doubt[(survey.labels >= 0) & (classes[survey.labels] < 0)] = np.nan  # classes that the sample does not hold
+    doubt[classes[survey.labels] < 0] = np.nan  # no label, or a class that the sample does not hold
     found = kept.finish()
     judged = int((classes[survey.labels] >= 0).sum())
     return Judged(doubt, found, kept.flagged, judged, _describe(rule, len(sampled), len(copies)))

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dcai.base.fingerprints import canonical
 from dcai.findings.evidence import MOSTLY, Unmet
-from dcai.findings.labels.classes import Labels, read_labels
+from dcai.findings.labels.classes import Labels, mark_class, read_labels
 from dcai.findings.labels.estimates import judge_suggestions
+from dcai.findings.labels.noise import UNDECIDED
 from dcai.findings.streaming.judges import Mixture
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ def read_stored_labels(survey: Survey, name: str, dtype: Any) -> tuple[Labels, C
     classes = labels.codes[firsts]
     by_text: dict[str | None, int] = {}
     for value, number in zip(survey.names, counts.tolist(), strict=True):
-        by_text[canonical(value)] = by_text.get(canonical(value), 0) + number
+        by_text[mark_class(value)] = by_text.get(mark_class(value), 0) + number
     variants = tuple(
-        type(v)(v.spelling, v.name, by_text[canonical(v.spelling)], by_text[canonical(v.name)], v.how, v.sure)
+        type(v)(v.spelling, v.name, by_text[mark_class(v.spelling)], by_text[mark_class(v.name)], v.how, v.sure)
         for v in labels.variants
     )
     known = Labels(labels.names, labels.codes, labels.given[firsts], variants)
@@ -141,8 +141,11 @@ class Verdicts:
         Of the full mixture.
     curve, first : pair of arrays
         The doubt by the rank, and the doubt of a row that is not shown to the full mixture by the cheap one's.
-    threshold, bar : float
-        The rank from which rows are flagged, and the cheap doubt from which they are shown to the full mixture.
+    threshold, likely, bar : float
+        The rank from which rows are flagged, that from which a label is probably wrong, and the cheap doubt from which
+        rows are shown to the full mixture.
+    weak : bool
+        Whether the models know so little that their disagreement alone is no reason to flag a row.
     shown, caught : float
         The share of rows that is shown, and that of what the full mixture flags in the sample which is among them.
     """
@@ -153,7 +156,9 @@ class Verdicts:
     curve: tuple[Floats, Floats]
     first: tuple[Floats, Floats]
     threshold: float
+    likely: float
     bar: float
+    weak: bool
     shown: float
     caught: float
 
@@ -161,7 +166,11 @@ class Verdicts:
         """Return the doubt of rows that the full mixture has judged, which are flagged, and the best other class."""
         rank, truth = self.unmixer.judge(chances, codes)
         truth[np.arange(len(codes)), codes] = -1.0
-        return look_up(rank, self.curve), rank >= self.threshold, truth.argmax(axis=1)
+        # As in memory: a row whose label the models themselves predict is not worth a look, unless it is probably wrong.
+        worth = rank >= self.likely
+        if not self.weak:
+            worth |= chances.argmax(axis=1) != codes
+        return look_up(rank, self.curve), worth & (rank >= self.threshold), truth.argmax(axis=1)
 
 
 def learn_verdicts(evidence: Evidence, cheap: Mixture, dearer: Mixture | None, rows: int) -> Verdicts:
@@ -174,7 +183,8 @@ def learn_verdicts(evidence: Evidence, cheap: Mixture, dearer: Mixture | None, r
     rank, _ = unmixer.judge(full.sampled[known], codes[known])
     flagged, doubt = noise.flagged[known], noise.doubt[known]
     number = int(flagged.sum())
-    threshold = float(np.sort(rank)[-number]) if number else np.inf
+    threshold = float(rank[flagged].min(initial=np.inf))
+    likely = float(rank[flagged & (doubt >= UNDECIDED)].min(initial=np.inf))
     curve = _fit_curve(rank, doubt)
     easy = 1 - cheap.sampled[known, codes[known]]
     bar, shown, caught = 0.0, 1.0, 1.0
@@ -187,7 +197,7 @@ def learn_verdicts(evidence: Evidence, cheap: Mixture, dearer: Mixture | None, r
         shown, caught = float((easy >= bar).mean()), float((easy[flagged] >= bar).mean())
     rest = easy < bar
     first = _fit_curve(easy[rest], doubt[rest]) if rest.any() else curve
-    return Verdicts(cheap, full, unmixer, curve, first, threshold, bar, shown, caught)
+    return Verdicts(cheap, full, unmixer, curve, first, threshold, likely, bar, noise.weak, shown, caught)
 
 
 def _fit_curve(rank: Floats, doubt: Floats) -> tuple[Floats, Floats]:

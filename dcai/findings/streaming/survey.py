@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from dcai.base.fingerprints import canonical
 from dcai.findings.cells.placeholders import COMPLETE_SHARE, SENTINELS
+from dcai.findings.labels.classes import mark_class
 from dcai.findings.streaming.digests import Digester, Digests, mix, number_cells, read_numbers
 from dcai.findings.streaming.sources import Source
 from dcai.findings.streaming.stretches import Stretch, split_source
@@ -183,7 +184,7 @@ class LabelNumbers:
         """Return the number of each of these labels, and as the last that of none, -1."""
         places = np.full(len(distinct) + 1, -1, dtype=np.int32)
         for place, cell in enumerate(distinct):
-            if canonical(cell) is None or (isinstance(cell, str) and not cell.strip()):
+            if mark_class(cell) is None:
                 continue
             mark = (type(cell), cell)
             if mark not in self._places:

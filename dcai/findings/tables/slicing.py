@@ -18,6 +18,7 @@ from dcai.findings.evidence import Evidence, Unmet
 Marks = npt.NDArray[np.bool_]
 
 BINS = 5
+SHORTEST_EDGE, LONGEST_EDGE = 4, 15  # digits
 LARGEST = 1e100  # squares of larger numbers overflow
 MOST_VALUES = 50  # of a category, the most frequent
 MOST_NUMBERS = 30  # more columns of numbers than this are measurements of one thing, not groups of rows
@@ -57,10 +58,11 @@ def list_slices(evidence: Evidence, fewest: int) -> tuple[list[Slice], list[str]
     return [s for s in found if fewest <= s.inside.sum() <= size - fewest], notes
 
 
-def cut_column(table: Table, name: str) -> list[Slice]:
-    """Cut one column into groups, however few rows they have."""
+def cut_column(table: Table, name: str, most: int = MOST_VALUES) -> list[Slice]:
+    """Cut one column into groups, however few rows they have: of single values at most so many, the most frequent."""
     makers = {"number": _cut_numbers, "text": _cut_lengths}
-    made = makers.get(table.kinds[name], _take_values)(name, table.frame[name])
+    kind, column = table.kinds[name], table.frame[name]
+    made = makers[kind](name, column) if kind in makers else _take_values(name, column, most)
     return [its for its in made if its.inside.any()]
 
 
@@ -68,10 +70,10 @@ def _quote(name: str) -> str:
     return f"`{shorten(name, 60)}`" if not name.isidentifier() else name
 
 
-def _take_values(name: str, column: pd.Series[Any]) -> Iterator[Slice]:
+def _take_values(name: str, column: pd.Series[Any], most: int = MOST_VALUES) -> Iterator[Slice]:
     codes, values = pd.factorize(pd.Series(canonicals(column), dtype=object))
     counts = np.bincount(codes[codes >= 0], minlength=len(values))
-    for code in np.argsort(-counts, kind="stable")[:MOST_VALUES]:
+    for code in np.argsort(-counts, kind="stable")[:most]:
         yield Slice(f"{_quote(name)} == {shorten(repr(values[code]), 60)}", name, codes == code)
     yield Slice(f"missing({_quote(name)})", name, codes < 0)
 
@@ -83,7 +85,7 @@ def _cut_numbers(name: str, column: pd.Series[Any]) -> Iterator[Slice]:
     distinct = np.unique(values[~np.isnan(values)])
     if len(distinct) <= BINS:
         for value in distinct:
-            yield Slice(f"{_quote(name)} == {value:.6g}", name, values == value)
+            yield Slice(f"{_quote(name)} == {value:.{LONGEST_EDGE}g}", name, values == value)
     else:
         yield from _cut(_quote(name), name, values)
     yield Slice(f"missing({_quote(name)})", name, np.isnan(values))
@@ -91,11 +93,23 @@ def _cut_numbers(name: str, column: pd.Series[Any]) -> Iterator[Slice]:
 
 def _cut(said: str, name: str, values: npt.NDArray[np.float64]) -> Iterator[Slice]:
     """Cut numbers into ranges of about as many rows each."""
-    edges = np.unique([float(f"{e:.4g}") for e in np.nanquantile(values, np.linspace(0, 1, BINS + 1)[1:-1])])
-    yield Slice(f"{said} < {edges[0]:.6g}", name, values < edges[0])
-    for low, high in pairwise(edges):
-        yield Slice(f"{low:.6g} <= {said} < {high:.6g}", name, (values >= low) & (values < high))
-    yield Slice(f"{said} >= {edges[-1]:.6g}", name, values >= edges[-1])
+    edges = _find_edges(values)
+    shown = [f"{edge:.{LONGEST_EDGE}g}" for edge in edges]
+    yield Slice(f"{said} < {shown[0]}", name, values < edges[0])
+    for (low, first), (high, last) in pairwise(zip(edges, shown, strict=True)):
+        yield Slice(f"{first} <= {said} < {last}", name, (values >= low) & (values < high))
+    yield Slice(f"{said} >= {shown[-1]}", name, values >= edges[-1])
+
+
+def _find_edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return where ranges begin: quantiles with few digits, but as many as keep different ones apart and within the values."""
+    exact = np.unique(np.nanquantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
+    lowest, highest = np.nanmin(values), np.nanmax(values)
+    for digits in range(SHORTEST_EDGE, LONGEST_EDGE + 1):
+        edges = np.unique([float(f"{edge:.{digits}g}") for edge in exact])
+        if len(edges) == len(exact) and edges[0] >= lowest and edges[-1] <= highest:
+            return edges
+    return exact
 
 
 def _cut_lengths(name: str, column: pd.Series[Any]) -> Iterator[Slice]:

@@ -1,57 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import widget from './index';
-import { FakeModel, type FakeOptions } from './testing';
+import { find, open, press, settle, shut, stage } from './stage';
+import { FakeModel } from './testing';
 import { MEMORY } from './typeahead';
 
 const HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\u202Eevil';
 
-let close: (() => void) | undefined;
-let place: HTMLElement;
-
-beforeEach(() => {
-  place = document.createElement('div');
-  document.body.append(place);
-});
-
-afterEach(() => {
-  close?.();
-  place.remove();
-});
-
-function open(options: FakeOptions = {}, model = new FakeModel(options)) {
-  close = widget.render({ model, el: place });
-  const root = find('.dcai-review');
-  root.focus();
-  return model;
-}
-
-function find<E extends HTMLElement = HTMLElement>(selector: string): E {
-  const node = place.querySelector<E>(selector);
-  if (!node) {
-    throw new Error(`There is no ${selector} in ${place.innerHTML}`);
-  }
-  return node;
-}
-
-/** Press keys one after the other where the focus is. */
-function press(...keys: string[]): void {
-  for (const name of keys) {
-    const [key = '', ...held] = name.split('+').reverse();
-    const init = { key, ctrlKey: held.includes('Ctrl'), shiftKey: held.includes('Shift') };
-    (document.activeElement ?? document.body).dispatchEvent(
-      new KeyboardEvent('keydown', { ...init, bubbles: true, composed: true, cancelable: true })
-    );
-  }
-}
-
-async function settle(): Promise<void> {
-  for (let i = 0; i < 40; i++) {
-    await Promise.resolve();
-  }
-}
+beforeEach(() => sessionStorage.clear());
+afterEach(shut);
 
 function lines(): string[] {
-  return [...place.querySelectorAll('.dcai-review-line')].map(n => n.textContent ?? '');
+  return [...stage().querySelectorAll('.dcai-review-line')].map(n => n.textContent ?? '');
 }
 
 const selected = () => find('.dcai-review-line.is-selected').dataset.position;
@@ -94,7 +52,7 @@ describe('deciding', () => {
     press(...Array.from({ length: 40 }, (_, i) => (i % 2 ? 'e' : 'q')));
     await vi.waitFor(() => expect(model.log).toHaveLength(40));
     expect(verdicts(model)).toEqual(Array.from({ length: 40 }, (_, i) => `f${i} ${i % 2 ? 'exclude' : 'keep'}`));
-    expect(place.textContent).toContain('All done');
+    expect(stage().textContent).toContain('All done');
   });
 
   it('drops keys whose row came much later', async () => {
@@ -117,7 +75,7 @@ describe('deciding', () => {
     }
     expect(find('.dcai-review-reason').textContent).toContain('Row 10');
     expect(model.decisions).toEqual([]);
-    expect(find('[role=alert]').textContent).toContain('1 key was ignored: the row came too late.');
+    expect(find('[role=alert]').textContent).toContain('1 key was ignored: the row or the dialog came too late.');
     now.mockRestore();
   });
 
@@ -211,12 +169,12 @@ describe('deciding', () => {
     expect(find('.dcai-review-saved').textContent).toBe(
       '3 decisions not saved: the kernel is gone. Run the cell again to save.'
     );
-    close?.();
-    place.replaceChildren();
     const model = open();
-    await vi.waitFor(() => expect(verdicts(model)).toEqual(['f0 keep', 'f1 relabel dog']));
-    close?.();
-    place.replaceChildren();
+    // In the order in which they were made; the undo took the second one back.
+    await vi.waitFor(() => expect(model.decisions.map(d => d.verdict)).toEqual(['keep', 'relabel', 'undo']));
+    await settle();
+    expect(verdicts(model)).toEqual(['f0 keep']);
+    expect(find('.dcai-review-saved').textContent).toBe('saved to corrections/label.jsonl');
     const third = open();
     await settle();
     expect(third.decisions).toEqual([]);
@@ -228,8 +186,6 @@ describe('deciding', () => {
     await settle();
     old.silent = true;
     press('q', 'w');
-    close?.();
-    place.replaceChildren();
     const model = open();
     await vi.waitFor(() => expect(verdicts(model)).toEqual(['f0 keep', 'f1 relabel dog']));
     expect(model.decisions.map(d => d.client_id)).toEqual(old.decisions.slice(0, 2).map(d => d.client_id));
@@ -240,12 +196,10 @@ describe('deciding', () => {
     await settle();
     press('q');
     await settle();
-    expect(place.textContent).toContain('You have decided the only finding.');
-    close?.();
-    place.replaceChildren();
+    expect(stage().textContent).toContain('You have decided the only finding.');
     open({ total: 0 });
     await settle();
-    expect(place.textContent).toContain('Nothing to review');
+    expect(stage().textContent).toContain('Nothing to review');
   });
 
   it('takes over what was decided in a cell', async () => {
@@ -315,13 +269,13 @@ describe('keys', () => {
     await settle();
     find('.dcai-review-button.is-unsure').focus();
     press('Enter', ' ');
-    expect(place.querySelector('[role=dialog]')).toBeNull();
+    expect(stage().querySelector('[role=dialog]')).toBeNull();
   });
 
   it('are not listened to after the view is closed', async () => {
     const model = open();
     await settle();
-    close?.();
+    shut();
     press('q');
     await settle();
     expect(model.decisions).toEqual([]);
@@ -337,7 +291,7 @@ describe('labels with parts', () => {
   it('turns one class of a set on or off by its number', async () => {
     const model = open({ card: () => ({ classes: set, several: true }), item: () => ({ given, suggested }) });
     await settle();
-    const pressed = [...place.querySelectorAll('.dcai-review-class')].map(n => n.getAttribute('aria-pressed'));
+    const pressed = [...stage().querySelectorAll('.dcai-review-class')].map(n => n.getAttribute('aria-pressed'));
     expect(pressed).toEqual(['true', 'false', 'true']);
     press('2');
     await settle();
@@ -386,7 +340,7 @@ describe('dialogs', () => {
     press('ArrowDown', 'Enter');
     await settle();
     expect(verdicts(model)).toEqual(['f0 relabel class 730']);
-    expect(place.querySelector('[role=dialog]')).toBeNull();
+    expect(stage().querySelector('[role=dialog]')).toBeNull();
     expect(document.activeElement).toBe(find('.dcai-review'));
   });
 
@@ -435,7 +389,7 @@ describe('dialogs', () => {
     await settle();
     press('Enter');
     expect(find<HTMLTextAreaElement>('textarea[aria-label="New value"]').value).toBe('');
-    expect(place.textContent).toContain('type the whole new value');
+    expect(stage().textContent).toContain('type the whole new value');
   });
 
   it('sends a new label as an edit, a known one as a relabel, the given one as kept', async () => {
@@ -456,7 +410,7 @@ describe('dialogs', () => {
     press('?', 'q', 'e');
     expect(find('[role=dialog]').textContent).toContain('keep the given value');
     press('Escape');
-    expect(place.querySelector('[role=dialog]')).toBeNull();
+    expect(stage().querySelector('[role=dialog]')).toBeNull();
     expect(model.decisions).toEqual([]);
   });
 });
@@ -482,7 +436,7 @@ describe('the rows most like a label in doubt', () => {
     vi.advanceTimersByTime(1000);
     await settle();
     expect(find('.dcai-review-rows thead').textContent).toContain('Row 7 0.1 away');
-    expect(place.querySelector('script, img')).toBeNull();
+    expect(stage().querySelector('script, img')).toBeNull();
     press('j');
     await settle();
     press('k');
@@ -520,16 +474,16 @@ describe('the screen', () => {
     });
     await settle();
     press('b');
-    expect(place.querySelectorAll('img, script')).toHaveLength(0);
+    expect(stage().querySelectorAll('img, script')).toHaveLength(0);
     expect((window as { hacked?: number }).hacked).toBeUndefined();
-    expect(place.textContent).not.toContain('\u202E');
+    expect(stage().textContent).not.toContain('\u202E');
     expect(find('.dcai-review-reason').textContent).toContain('<img src=x');
   });
 
   it('draws only the lines in sight of a hundred thousand', async () => {
     const model = open({ total: 100_000 });
     await settle();
-    expect(place.querySelectorAll('.dcai-review-line').length).toBeLessThan(40);
+    expect(stage().querySelectorAll('.dcai-review-line').length).toBeLessThan(40);
     expect(model.sent.filter(m => 'ask' in m && m.ask === 'page')).toHaveLength(1);
   });
 
@@ -541,7 +495,7 @@ describe('the screen', () => {
     expect(root.getAttribute('aria-label')).toBe('Review of 3 findings. Press ? for the keys.');
     expect(root.dataset.lmSuppressShortcuts).toBe('true');
     const names = [
-      ...place.querySelectorAll('.dcai-review-footer [role=toolbar] button:not([hidden]) .dcai-review-label')
+      ...stage().querySelectorAll('.dcai-review-footer [role=toolbar] button:not([hidden]) .dcai-review-label')
     ].map(n => n.textContent);
     expect(names).toEqual([
       'Keep “cat”',
@@ -552,7 +506,7 @@ describe('the screen', () => {
       'Ambiguous …',
       'Unsure'
     ]);
-    expect(place.querySelectorAll('[role=status][aria-live=polite], [role=alert]')).toHaveLength(2);
+    expect(stage().querySelectorAll('[role=status][aria-live=polite], [role=alert]')).toHaveLength(2);
   });
 
   it('says why an action is not possible, by button and by key', async () => {
@@ -622,8 +576,8 @@ describe('the screen', () => {
       })
     });
     await settle();
-    expect([...place.querySelectorAll('thead th')].map(n => n.textContent)).toEqual(['This row', 'Row 7']);
-    expect([...place.querySelectorAll('img')].map(n => n.getAttribute('src'))).toEqual([
+    expect([...stage().querySelectorAll('thead th')].map(n => n.textContent)).toEqual(['This row', 'Row 7']);
+    expect([...stage().querySelectorAll('img')].map(n => n.getAttribute('src'))).toEqual([
       'data:image/png;base64,iVBORw0KGgo='
     ]);
     expect(find('td.is-different').textContent).toContain('dog');

@@ -1,8 +1,8 @@
 // The review: which finding is looked at, what a key does to it, and what is said about it.
-import type { Answer, Card, Decision, Progress, Request, Scalar, Terms } from '../contract';
+import type { Answer, Card, Progress, Request, Scalar, Terms } from '../contract';
 import { Bar } from './bar';
 import { Cards } from './cards';
-import { classOfKey, completed, type Draft, defined, reasonsAgainst, toSentence, toTake, toToggle } from './choices';
+import { classOfKey, completed, type Draft, defined, reasonsAgainst, toTake, toToggle } from './choices';
 import { type Channel, Connection } from './connection';
 import { Decider } from './decider';
 import { Define } from './define';
@@ -12,13 +12,15 @@ import type { Action, ActionName } from './keys';
 import { List } from './list';
 import { Merge } from './merge';
 import { Navigator } from './navigator';
+import { Notes } from './notes';
 import { openEditor, openSearch, openSeveral } from './openers';
+import { People, showPeople } from './people';
 import { Queue } from './queue';
 import { Screen } from './screen';
 import { Selection } from './selection';
 import { Sieve } from './sieve';
+import { Turns } from './turns';
 import { TypeAhead } from './typeahead';
-import { leave, takeUp } from './unsent';
 import { toCount } from './value';
 
 /** What of an anywidget model is needed. */
@@ -46,14 +48,17 @@ export class App {
   #navigator: Navigator;
   #decider: Decider;
   #sieve: Sieve;
+  #turns: Turns;
   #terms: Terms | null = null;
-  #notes = new Map<string, string>();
+  #notes: Notes;
   /** The group whose random rows are being reviewed: while it is, a decision leads to its next random row. */
   #sampled: string | null = null;
 
   constructor(model: Model) {
     this.#model = model;
-    this.#connection = new Connection(model);
+    const { saved_to: log = '', by = '' } = (model.get('progress') ?? {}) as Partial<Progress>;
+    this.#connection = new Connection(model, { log, by });
+    this.#notes = new Notes(log, by);
     // Positions count in the part of the queue that is looked at.
     const ask = (question: Omit<Request, 'seq'>) =>
       this.#connection.ask(this.#queue.view ? { view: this.#queue.view, ...question } : question);
@@ -71,7 +76,9 @@ export class App {
     this.#typed = new TypeAhead(
       action => this.#do(action),
       count =>
-        this.#screen.warn(`${toCount(count, 'key was', 'keys were')} ignored: the row came too late. Press again.`)
+        this.#screen.warn(
+          `${toCount(count, 'key was', 'keys were')} ignored: the row or the dialog came too late. Press again.`
+        )
     );
     this.#selection = new Selection(model, finding => this.#navigator.goTo(finding));
     this.#navigator = new Navigator({
@@ -83,14 +90,17 @@ export class App {
       typed: this.#typed,
       selection: this.#selection,
       complete: card => defined(completed(card, this.#terms?.classes ?? []), this.#terms?.definitions ?? []),
-      draw: card => this.#draw(card)
+      draw: card => this.#show(card),
+      onDone: () => this.#showPeople()
     });
-    this.#sieve = new Sieve({ ask, queue: this.#queue, navigator: this.#navigator, screen: this.#screen, bar });
+    const shared = { queue: this.#queue, navigator: this.#navigator, screen: this.#screen, typed: this.#typed };
+    this.#sieve = new Sieve({ ask, bar, ...shared });
     this.#decider = new Decider(this.#connection, this.#queue, this.#screen, {
       goTo: finding => this.#navigator.goTo(finding),
       onSaved: finding => this.#onSaved(finding),
       onFailed: finding => this.#onFailed(finding)
     });
+    this.#turns = new Turns({ connection: this.#connection, decider: this.#decider, ...shared });
     this.node = this.#screen.node;
     this.#stopKeys = listen({
       root: this.node,
@@ -108,8 +118,12 @@ export class App {
     if (progress) {
       this.#screen.header.showProgress(progress);
     }
-    for (const decision of takeUp(this.#log)) {
-      this.#decideAgain(decision);
+    this.#decider.resume();
+    const others = this.#connection.others();
+    if (others.length) {
+      this.#screen.warn(
+        `Decisions of ${others.join(', ')} wait in this browser tab. Open the review as them to save these.`
+      );
     }
     this.#fetchTerms();
     this.#list.draw();
@@ -129,7 +143,7 @@ export class App {
     this.#selection.close();
     this.#navigator.close();
     window.removeEventListener('beforeunload', this.#onLeave);
-    leave(this.#log, this.#connection.close());
+    this.#connection.close();
   }
 
   /** Do what a key or a button asks for, at once or when the row that it is meant for is here. */
@@ -140,14 +154,11 @@ export class App {
       this.#sieve.open();
     } else if (action.name === 'jump') {
       this.#sieve.openJump();
+    } else if (action.name === 'people') {
+      this.#screen.dialogs.show(new People(this.#fetchPeople(), () => this.#screen.dialogs.close()));
     } else {
       this.#typed.take(action);
     }
-  }
-
-  /** Where the decisions are saved: what makes two views belong together. */
-  get #log(): string {
-    return (this.#model.get('progress') as Progress | undefined)?.saved_to ?? '';
   }
 
   #wire(): void {
@@ -163,7 +174,15 @@ export class App {
     });
   }
 
-  #draw(card: Card): void {
+  /** Go to a random row of a finding's group. */
+  async #draw(finding: string, otherwise?: () => void): Promise<void> {
+    if (await this.#navigator.ask({ ask: 'draw', finding }, otherwise)) {
+      const row = this.#navigator.card?.finding.row;
+      this.#screen.say(`Row ${row} was drawn at random from its group.`);
+    }
+  }
+
+  #show(card: Card): void {
     const { finding } = card.finding;
     const state = { status: this.#queue.statusOf(finding, card.decided), saved: this.#decider.savedAbout(finding) };
     this.#screen.showCard(card, state, this.#notes.get(finding) ?? card.note, {
@@ -182,8 +201,8 @@ export class App {
     const steps: Partial<Record<ActionName, () => void>> = {
       next: () => this.#navigator.step(1),
       previous: () => this.#navigator.step(-1),
-      undo: () => this.#turn('undo'),
-      redo: () => this.#turn('redo')
+      undo: () => this.#turns.take('undo'),
+      redo: () => this.#turns.take('redo')
     };
     const card = this.#navigator.card;
     const step = steps[action.name];
@@ -213,10 +232,10 @@ export class App {
       exclude: () => this.#decide(card, { finding, verdict: 'exclude' }),
       ambiguous: () => openSeveral(dialogs, card, decide),
       unsure: () => this.#decide(card, { finding, verdict: 'unsure' }),
-      accept: () => this.#turn('accept', finding),
+      accept: () => this.#turns.take('accept', finding),
       draw: () => {
         this.#sampled = card.group?.group ?? null;
-        this.#navigator.ask({ ask: 'draw', finding });
+        this.#draw(finding);
       },
       merge: () => this.#openMerge(finding),
       play: () => this.#screen.play(),
@@ -270,8 +289,14 @@ export class App {
 
   /** Show the spellings around a value; merged, they are one decision that one undo takes back. */
   async #openMerge(finding: string): Promise<void> {
+    const matters = this.#navigator.wait();
     const reply = await this.#connection.ask({ ask: 'cluster', finding });
-    if (!reply.cluster || this.#navigator.card?.finding.finding !== finding) {
+    if (!matters()) {
+      return;
+    }
+    // The keys that follow were meant for the dialog.
+    this.#typed.forget();
+    if (!reply.cluster) {
       this.#screen.say(reply.error ?? '');
       return;
     }
@@ -280,7 +305,7 @@ export class App {
         cluster: reply.cluster,
         onMerge: (keep, others) => {
           this.#screen.dialogs.close();
-          this.#turn('merge', finding, [keep, ...others]);
+          this.#turns.take('merge', finding, [keep, ...others]);
         },
         onClose: () => this.#screen.dialogs.close()
       })
@@ -302,52 +327,31 @@ export class App {
       return;
     }
     if (this.#sampled !== null && this.#sampled === card.group?.group) {
-      this.#navigator.ask({ ask: 'draw', finding: draft.finding }, () => this.#navigator.advance(position + 1));
+      this.#draw(draft.finding, () => this.#navigator.advance(position + 1));
     } else {
       this.#navigator.advance(position + 1);
     }
   }
 
-  /** Send a decision that an earlier view could not send. */
-  async #decideAgain({ client_id, finding, verdict, value, column, note = '' }: Decision): Promise<void> {
-    const reply = await this.#connection.ask({ ask: 'card', finding });
-    if (reply.card) {
-      this.#decider.decide(reply.card, { finding, verdict, value, column }, note, client_id);
-    } else {
-      this.#screen.warn(`A decision made while the kernel was gone was not saved. ${reply.error ?? ''}`);
+  // ---------------------------------------------------------------- the reviewers
+
+  async #fetchPeople(): Promise<string[]> {
+    const reply = await this.#connection.ask({ ask: 'people' });
+    if (!reply.people) {
+      throw new Error(reply.error ?? 'What is known about the reviewers did not come.');
     }
+    return reply.people;
   }
 
-  /** Undo, redo, accept a group or merge spellings: what it changes is known only when Python answers. */
-  #turn(verdict: 'undo' | 'redo' | 'accept' | 'merge', finding = '', value: Scalar[] | null = null): void {
-    const from = this.#navigator.position;
-    const matters = this.#navigator.wait();
-    const doing = { undo: 'Undoing …', redo: 'Redoing …', accept: 'Accepting the group …', merge: 'Merging …' };
-    this.#screen.say(doing[verdict]);
-    this.#connection.decide(value ? { finding, verdict, value } : { finding, verdict }).then(answer => {
-      if (answer.error) {
-        this.#screen.say(answer.error);
-        this.#screen.warn(answer.error);
-      } else {
-        this.#screen.say(`${toSentence({ finding, verdict }, -1)}. Saved.`);
-      }
-      const settled = Object.keys(answer.decided ?? {});
-      const [first] = settled;
-      if (!matters()) {
-        return;
-      }
-      if (answer.error) {
-        this.#typed.resume();
-      } else if (verdict === 'undo' || verdict === 'redo') {
-        this.#decider.forget();
-        this.#navigator.goBack(first, from);
-      } else {
-        this.#navigator.advance(Math.max(0, from));
-        this.#screen.say(
-          `${toSentence({ finding, verdict }, -1)}: ${toCount(settled.length, 'finding')} decided. Ctrl+Z takes it back.`
-        );
-      }
-    });
+  /** Once the whole queue is decided, say what is known about the reviewers, if anything. */
+  #showPeople(): void {
+    if (this.#queue.view !== 0) {
+      return;
+    }
+    this.#fetchPeople().then(
+      found => found.length && !this.#navigator.card && this.#screen.addWords(showPeople(found)),
+      error => console.warn('dcai: what is known about the reviewers did not come', error)
+    );
   }
 
   // ---------------------------------------------------------------- what comes from Python

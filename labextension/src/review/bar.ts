@@ -2,6 +2,7 @@
 import type { Filter } from '../contract';
 import { el, fill, keycap } from './dom';
 import { toWords } from './filter';
+import { keepFocus } from './focus';
 import type { ActionName } from './keys';
 import { toCount } from './value';
 
@@ -27,14 +28,21 @@ export class Bar {
     this.node = el(
       'div',
       { class: 'dcai-review-sieve', role: 'toolbar', 'aria-label': 'The queue' },
-      el('div', {}, button('filter', 'f', 'Filter …'), button('jump', 'g', 'Go to …')),
+      el(
+        'div',
+        {},
+        el('span', { class: 'dcai-review-pair' }, button('filter', 'f', 'Filter …'), button('jump', 'g', 'Go to …')),
+        el('span', { class: 'dcai-review-pair' }, button('previous', 'k', 'Previous'), button('next', 'j', 'Next'))
+      ),
       this.#shown
     );
   }
 
   /** Say what is shown; null is the whole queue, worst first. */
   show(filter: Filter | null, total: number, titles: Map<string, string>): void {
-    this.#shown.hidden = !filter;
+    keepFocus(() => {
+      this.#shown.hidden = !filter;
+    });
     fill(this.#words, filter ? `${toCount(total, 'finding')}: ${toWords(filter, titles)}` : '');
   }
 }

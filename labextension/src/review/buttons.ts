@@ -2,6 +2,7 @@
 import type { Card, Scalar } from '../contract';
 import { reasonsAgainst } from './choices';
 import { el, fill, keycap, setAttribute } from './dom';
+import { keepFocus } from './focus';
 import type { ActionName } from './keys';
 import { quote } from './value';
 
@@ -57,8 +58,10 @@ export class Buttons {
     }
     this.#word('keep', card?.finding.column != null ? `Keep ${quote(card.finding.given, 24)}` : 'Keep row');
     this.#word('suggestion', card && !reasons.suggestion ? toTakeWords(card.finding.suggested) : 'Take suggestion');
-    this.#hide('search', Boolean(reasons.search));
-    this.#hide('merge', !card || Boolean(reasons.merge));
+    keepFocus(() => {
+      this.#hide('search', Boolean(reasons.search));
+      this.#hide('merge', !card || Boolean(reasons.merge));
+    });
   }
 
   #hide(name: ActionName, hidden: boolean): void {

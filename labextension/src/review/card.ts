@@ -4,9 +4,11 @@ import { hasClasses, hasSuggestion, isByName, isLabel, keyOf, ordered, SHORTCUTS
 import { showContext } from './context';
 import { compare, showSide } from './diff';
 import { classes, el, keycap, setAttribute } from './dom';
+import { NAME } from './focus';
 import { badge, nameOf } from './list';
 import type { Status } from './queue';
 import { showRows } from './rows';
+import { showSaid } from './said';
 import { showText, showValue, toLine, toPercent, toText } from './value';
 
 export interface CardActions {
@@ -32,6 +34,8 @@ export function showCard(card: Card, state: CardState, actions: CardActions): HT
     { class: 'dcai-review-card' },
     showHead(card.finding, status),
     el('p', { class: 'dcai-review-reason' }, showText(card.finding.reason)),
+    card.remark && el('p', { class: 'dcai-review-remark' }, showText(card.remark)),
+    showSaid(card),
     status?.state === 'error' && el('p', { class: 'dcai-review-failure' }, `Not saved. ${status.message ?? ''}`),
     state.saved.length > 0 && showSaved(state.saved),
     card.sentence && showSentence(card.sentence),
@@ -155,6 +159,7 @@ function showClasses(card: Card, actions: CardActions): HTMLElement {
     rest > 0 &&
       button(
         'dcai-review-class is-other',
+        'other',
         () => actions.onSearch(),
         keycap('0'),
         el('span', { class: 'dcai-review-class-name' }, `${rest.toLocaleString('en-US')} more …`)
@@ -165,7 +170,7 @@ function showClasses(card: Card, actions: CardActions): HTMLElement {
         { class: 'dcai-review-hint dcai-review-classes-hint' },
         'Digit keys take the class of that name; 0 or / searches.'
       ),
-    button('dcai-review-button is-quiet', () => actions.onDefine(), keycap('d'), 'What they mean …')
+    button('dcai-review-button is-quiet', 'define', () => actions.onDefine(), keycap('d'), 'What they mean …')
   );
 }
 
@@ -178,6 +183,7 @@ function showClass(card: Card, choice: ClassChoice, place: number, actions: Card
   const key = keyOf(card, choice, place);
   const node = button(
     classes('dcai-review-class', role && `is-${role}`),
+    `class ${toText(choice.name)}`,
     () => actions.onClass(choice.name),
     key === null ? el('span') : keycap(key),
     el(
@@ -204,7 +210,7 @@ function showBar(share: number): HTMLElement {
 }
 
 function showGroup(group: Group, actions: CardActions): HTMLElement {
-  const accept = button('dcai-review-button', () => actions.onAccept(), keycap('a'), 'Accept all');
+  const accept = button('dcai-review-button', 'accept', () => actions.onAccept(), keycap('a'), 'Accept all');
   accept.disabled = !group.certified;
   return el(
     'section',
@@ -216,18 +222,19 @@ function showGroup(group: Group, actions: CardActions): HTMLElement {
       ` ${group.decided.toLocaleString('en-US')} of ${group.size.toLocaleString('en-US')} decided`,
       el('p', {}, showText(group.statement))
     ),
-    button('dcai-review-button', () => actions.onDraw(), keycap('r'), 'Random row'),
+    button('dcai-review-button', 'draw', () => actions.onDraw(), keycap('r'), 'Random row'),
     accept
   );
 }
 
-/** A button that gives the keys back to the review once it was clicked. */
+/** A button of the card; its name is the same each time that the card is drawn, so that it keeps the focus. */
 function button(
   className: string,
+  name: string,
   onClick: () => void,
   ...children: (HTMLElement | string | null)[]
 ): HTMLButtonElement {
-  const node = el('button', { type: 'button', class: className }, ...children);
+  const node = el('button', { type: 'button', class: className, [NAME]: name }, ...children);
   node.addEventListener('click', onClick);
   return node;
 }

@@ -2,7 +2,7 @@
 import type { Card, ClassChoice, Decision, Definition, Scalar } from '../contract';
 import { quote, toText } from './value';
 
-export type Draft = Omit<Decision, 'seq' | 'client_id'>;
+export type Draft = Omit<Decision, 'seq' | 'client_id' | 'after' | 'by' | 'resolves'>;
 
 export const SHORTCUTS = 9;
 

@@ -2,8 +2,9 @@
 import type { Answer, Card } from '../contract';
 import { type Draft, settles, toSentence } from './choices';
 import type { Connection } from './connection';
-import type { Queue } from './queue';
+import { DISPUTED, type Queue } from './queue';
 import type { Screen } from './screen';
+import type { About } from './unsent';
 
 export interface Listeners {
   goTo(finding: string): void;
@@ -30,31 +31,41 @@ export class Decider {
     this.#listeners = listeners;
   }
 
-  /**
-   * Send a decision. True where it settles the finding, false where it is about another cell of the row.
-   * One that was sent before keeps its name, so that it is not written twice.
-   */
-  decide(card: Card, draft: Draft, note: string, name?: string): boolean {
-    const { finding, row } = card.finding;
-    const sentence = toSentence(draft, row);
-    const settled = settles(card, draft);
+  /** Send a decision. True where it settles the finding, false where it is about another cell of the row. */
+  decide(card: Card, draft: Draft, note: string): boolean {
+    const about = { row: card.finding.row, settles: settles(card, draft) };
+    const full = { ...draft, note, ...toResolve(card, draft, about.settles) };
+    this.#follow(draft, about, this.#connection.decide(full, about));
+    return about.settles;
+  }
+
+  /** Send what an earlier view could not send, and show it as pending. */
+  resume(): void {
+    for (const { decision, about, answer } of this.#connection.resume()) {
+      this.#follow(decision, about, answer);
+    }
+  }
+
+  #follow(draft: Draft, about: About, answered: Promise<Answer>): void {
+    const { finding } = draft;
+    const sentence = toSentence(draft, about.row);
     const number = ++this.#count;
-    if (settled) {
+    if (about.settles) {
       this.#latest.set(finding, number);
       this.#queue.mark(finding, { verdict: draft.verdict, state: 'pending' });
     }
     this.#screen.say(`${sentence}. Saving …`);
-    this.#connection.decide({ ...draft, note }, name).then(answer => {
-      if (settled && this.#latest.get(finding) !== number) {
+    answered.then(answer => {
+      if (about.settles && this.#latest.get(finding) !== number) {
         return;
       }
       if (answer.error) {
-        this.#fail(finding, row, settled ? draft.verdict : null, answer);
+        this.#fail(draft, about, answer.error);
       } else {
-        this.#save(finding, sentence, settled);
+        this.#save(finding, sentence, about);
+        this.#screen.say(answer.told || `${sentence}. Saved.`);
       }
     });
-    return settled;
   }
 
   /** What was saved about other cells of a finding's row. */
@@ -67,26 +78,35 @@ export class Decider {
     this.#saved.clear();
   }
 
-  #save(finding: string, sentence: string, settled: boolean): void {
+  #save(finding: string, sentence: string, about: About): void {
     if (this.#warned === finding) {
       this.#screen.calm();
     }
-    if (settled) {
+    if (about.settles) {
       this.#queue.mark(finding, null);
-    } else {
+    } else if (about.row >= 0) {
       this.#saved.set(finding, [...this.savedAbout(finding), sentence]);
     }
-    this.#screen.say(`${sentence}. Saved.`);
     this.#listeners.onSaved(finding);
   }
 
-  #fail(finding: string, row: number, verdict: string | null, answer: Answer): void {
-    const message = answer.error ?? '';
-    if (verdict !== null) {
+  #fail({ finding, verdict }: Draft, about: About, message: string): void {
+    if (about.settles) {
       this.#queue.mark(finding, { verdict, state: 'error', message });
     }
     this.#warned = finding;
-    this.#screen.warn(`Row ${row} was not saved. ${message}`, () => this.#listeners.goTo(finding));
+    // Undo, redo and their like are about no row of their own.
+    const [what, show] =
+      about.row < 0
+        ? [`${toSentence({ finding, verdict }, -1)}: this was not saved.`, undefined]
+        : [`Row ${about.row} was not saved.`, () => this.#listeners.goTo(finding)];
+    this.#screen.warn(`${what} ${message}`, show);
     this.#listeners.onFailed(finding);
   }
+}
+
+/** The decisions that this one settles, where reviewers disagree; who is unsure settles nothing. */
+function toResolve(card: Card, draft: Draft, settled: boolean): { resolves?: string[] } {
+  const disputed = settled && card.decided === DISPUTED && draft.verdict !== 'unsure';
+  return disputed ? { resolves: (card.said ?? []).map(said => said.id) } : {};
 }

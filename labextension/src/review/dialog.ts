@@ -53,7 +53,7 @@ export function frame(title: string, hint: string, onClose: () => void, ...child
   return el(
     'div',
     { class: 'dcai-review-dialog', role: 'dialog', 'aria-modal': 'true', 'aria-label': title },
-    el('div', { class: 'dcai-review-dialog-head' }, el('h3', {}, title), close),
+    el('div', { class: 'dcai-review-dialog-head' }, el('h2', {}, title), close),
     ...children,
     hint && el('p', { class: 'dcai-review-hint' }, hint)
   );

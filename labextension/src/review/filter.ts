@@ -4,7 +4,7 @@ import { type Dialog, frame } from './dialog';
 import { el, fill } from './dom';
 import type { Pressed } from './keys';
 import { nameOf } from './list';
-import { toLine } from './value';
+import { toCount, toLine } from './value';
 
 type Field = 'detector' | 'column' | 'pair' | 'state' | 'order';
 
@@ -13,6 +13,7 @@ export const ALL: Filter = { detector: '', column: '', pair: '', state: '', text
 const STATES: [string, string][] = [
   ['', 'open and decided'],
   ['open', 'open'],
+  ['disputed', 'disputed: reviewers disagree'],
   ['decided', 'decided']
 ];
 const ORDERS: [string, string][] = [
@@ -24,7 +25,8 @@ const ORDERS: [string, string][] = [
 
 export interface Filtering {
   filter: Filter;
-  facets: Promise<Facets>;
+  /** What there is to choose from whose names hold a text; of very much, the most frequent. */
+  facets(text: string): Promise<Facets>;
   onApply(filter: Filter): void;
   onClose(): void;
 }
@@ -35,6 +37,16 @@ export class FilterDialog implements Dialog {
   #text: HTMLInputElement;
   #selects = new Map<Field, HTMLSelectElement>();
   #error = el('p', { class: 'dcai-review-failure', role: 'alert' });
+  #narrow = el('input', {
+    type: 'search',
+    class: 'dcai-review-input',
+    'aria-label': 'Narrow the lists down',
+    autocomplete: 'off',
+    spellcheck: 'false'
+  });
+  #narrowed: HTMLElement;
+  /** Grows with every question, so that an answer that came late is dropped. */
+  #asked = 0;
 
   constructor(filtering: Filtering) {
     this.#filtering = filtering;
@@ -51,6 +63,9 @@ export class FilterDialog implements Dialog {
     const all = el('button', { type: 'button', class: 'dcai-review-button' }, 'Show all');
     apply.addEventListener('click', () => this.#apply());
     all.addEventListener('click', () => filtering.onApply(ALL));
+    this.#narrowed = this.#field('Narrow', this.#narrow);
+    this.#narrowed.hidden = true;
+    this.#narrow.addEventListener('input', () => this.#fetch());
     this.node = frame(
       'Filter, search and sort',
       'Enter shows them · Tab moves · Esc closes',
@@ -59,15 +74,13 @@ export class FilterDialog implements Dialog {
       this.#choice('detector', 'Found by', [['', 'any detector']]),
       this.#choice('column', 'Column', [['', 'any column']]),
       this.#choice('pair', 'Class', [['', 'any change of class']]),
+      this.#narrowed,
       this.#choice('state', 'State', STATES),
       this.#choice('order', 'Order', ORDERS),
       this.#error,
       el('div', { class: 'dcai-review-dialog-actions' }, all, apply)
     );
-    filtering.facets.then(
-      facets => this.#fill(facets),
-      error => fill(this.#error, (error as Error).message)
-    );
+    this.#fetch();
   }
 
   focus(): void {
@@ -107,20 +120,41 @@ export class FilterDialog implements Dialog {
     return el('label', { class: 'dcai-review-field is-flat' }, el('span', {}, words), input);
   }
 
-  #fill(facets: Facets): void {
-    this.#add('detector', facets.detectors, facet => nameOf(facet.name));
-    this.#add('column', facets.columns, facet => toLine(facet.title, 60));
-    this.#add('pair', facets.pairs, facet => toLine(facet.title, 90));
+  /** Fetch what there is to choose from. */
+  #fetch(): void {
+    const asked = ++this.#asked;
+    this.#filtering.facets(this.#narrow.value.trim()).then(
+      facets => asked === this.#asked && this.#fill(facets),
+      error => fill(this.#error, (error as Error).message)
+    );
   }
 
+  #fill(facets: Facets): void {
+    const { detectors, columns, pairs, totals = {} } = facets;
+    const cut = (totals.columns ?? 0) > columns.length || (totals.pairs ?? 0) > pairs.length;
+    this.#narrowed.hidden &&= !cut;
+    const all = Math.max(totals.columns ?? 0, totals.pairs ?? 0);
+    this.#narrow.placeholder = `part of a name: ${toCount(all, 'entry', 'entries')}, not all are listed`;
+    if (this.#asked === 1) {
+      this.#add('detector', detectors, facet => nameOf(facet.name));
+    }
+    this.#add('column', columns, facet => toLine(facet.title, 60));
+    this.#add('pair', pairs, facet => toLine(facet.title, 90));
+  }
+
+  /** List what can be chosen, after what stands for all of it; what is chosen stays. */
   #add(field: Field, facets: Facet[], word: (facet: Facet) => string): void {
     const select = this.#selects.get(field);
-    const options = facets.map(f => el('option', { value: f.name }, `${word(f)} (${f.count.toLocaleString('en-US')})`));
-    select?.append(...options);
-    if (select) {
-      select.value = this.#filtering.filter[field] ?? '';
-      select.disabled = facets.length === 0;
+    if (!select) {
+      return;
     }
+    const chosen = select.value || (this.#filtering.filter[field] ?? '');
+    const kept = [...select.options].find(option => option.value === chosen && chosen !== '');
+    const options = facets.map(f => el('option', { value: f.name }, `${word(f)} (${f.count.toLocaleString('en-US')})`));
+    const there = facets.some(f => f.name === chosen);
+    fill(select, select.options[0], !there && kept, ...options);
+    select.value = chosen;
+    select.disabled = select.options.length === 1;
   }
 }
 

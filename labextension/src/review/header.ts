@@ -21,11 +21,20 @@ export class Header {
     const button = (name: ActionName, key: string, words: string) => {
       const node = el(
         'button',
-        { type: 'button', class: 'dcai-review-button is-quiet', title: `Key: ${key}` },
+        {
+          type: 'button',
+          class: 'dcai-review-button is-quiet',
+          title: `Key: ${key}`,
+          'aria-keyshortcuts': toShortcut(key)
+        },
         words,
         keycap(key)
       );
-      node.addEventListener('click', () => onAction(name));
+      node.addEventListener('click', () => {
+        if (node.getAttribute('aria-disabled') !== 'true') {
+          onAction(name);
+        }
+      });
       return node;
     };
     this.#undo = button('undo', 'Ctrl+Z', 'Undo');
@@ -40,7 +49,14 @@ export class Header {
       { class: 'dcai-review-header' },
       this.#meter,
       el('p', { class: 'dcai-review-progress' }, this.#count, this.#saved),
-      el('div', { class: 'dcai-review-tools' }, this.#undo, this.#redo, button('help', '?', 'Keys')),
+      el(
+        'div',
+        { class: 'dcai-review-tools' },
+        this.#undo,
+        this.#redo,
+        button('people', 'i', 'Reviewers'),
+        button('help', '?', 'Keys')
+      ),
       this.#outlook
     );
   }
@@ -60,14 +76,15 @@ export class Header {
     if (!progress) {
       return;
     }
-    const { total, decided, left } = progress;
+    const { total, decided, left, disputed = 0 } = progress;
     setAttribute(this.#meter, 'aria-valuemax', total);
     setAttribute(this.#meter, 'aria-valuenow', decided);
     this.#bar.style.width = `${total ? (100 * decided) / total : 100}%`;
     fill(
       this.#count,
       el('strong', {}, decided.toLocaleString('en-US')),
-      ` of ${total.toLocaleString('en-US')} decided · ${left.toLocaleString('en-US')} left`
+      ` of ${total.toLocaleString('en-US')} decided · ${left.toLocaleString('en-US')} left`,
+      disputed > 0 && el('span', { class: 'dcai-review-disputed' }, ` · ${disputed.toLocaleString('en-US')} disputed`)
     );
     fill(this.#outlook, ...showOutlook(progress.outlook ?? null));
     const { unsaved, silent, broken } = this.#state;
@@ -79,10 +96,16 @@ export class Header {
         : unsaved
           ? `saving ${toCount(unsaved, 'decision')} …`
           : `saved to ${toLine(shorten(progress.saved_to), 80)}`;
-    this.#saved.title = progress.saved_to;
-    this.#undo.disabled = !progress.can_undo && !unsaved;
-    this.#redo.disabled = !progress.can_redo && !unsaved;
+    this.#saved.title = progress.by ? `${progress.saved_to}, as ${progress.by}` : progress.saved_to;
+    // Turned off they keep the focus, if they have it.
+    setAttribute(this.#undo, 'aria-disabled', !progress.can_undo && !unsaved ? 'true' : null);
+    setAttribute(this.#redo, 'aria-disabled', !progress.can_redo && !unsaved ? 'true' : null);
   }
+}
+
+/** A key as `aria-keyshortcuts` has it. */
+function toShortcut(key: string): string {
+  return key.replace('Ctrl', 'Control');
 }
 
 /** The end of a path says most: its folder and its file. */

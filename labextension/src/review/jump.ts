@@ -4,8 +4,10 @@ import { el, fill } from './dom';
 import type { Pressed } from './keys';
 
 export interface Jumping {
-  /** Go there; what is resolved is why not, empty if it went well. */
-  onGo(text: string): Promise<string>;
+  /** What was typed before, and why it led nowhere. */
+  text?: string;
+  error?: string;
+  onGo(text: string): void;
   onClose(): void;
 }
 
@@ -24,6 +26,8 @@ export class Jump implements Dialog {
 
   constructor(jumping: Jumping) {
     this.#jumping = jumping;
+    this.#text.value = jumping.text ?? '';
+    fill(this.#error, jumping.error ?? '');
     const go = el('button', { type: 'button', class: 'dcai-review-button is-main' }, 'Go');
     go.addEventListener('click', () => this.#go());
     this.node = frame(
@@ -38,6 +42,7 @@ export class Jump implements Dialog {
 
   focus(): void {
     this.#text.focus();
+    this.#text.select();
   }
 
   onKey(pressed: Pressed): boolean {
@@ -49,6 +54,6 @@ export class Jump implements Dialog {
   }
 
   #go(): void {
-    this.#jumping.onGo(this.#text.value).then(error => fill(this.#error, error));
+    this.#jumping.onGo(this.#text.value);
   }
 }

@@ -12,6 +12,11 @@ export interface Hands {
   onSave(): void;
 }
 
+/** Keys that scroll what has the focus: the card that is read, a long dialog. */
+export const SCROLLS = ['ArrowDown', 'ArrowUp', 'PageDown', 'PageUp', 'Home', 'End', ' '];
+
+const STOPS = 'button:not(:disabled), input, select, textarea, [tabindex="0"]';
+
 /** Listen for keys until the returned function is called. */
 export function listen(hands: Hands): () => void {
   const onKeydown = (ev: KeyboardEvent) => {
@@ -63,6 +68,9 @@ function takes(hands: Hands, ev: KeyboardEvent, target: Element, plain: boolean)
     hands.onSave();
     return true;
   }
+  if (target.matches('[role=document]') && SCROLLS.includes(ev.key)) {
+    return false;
+  }
   const action = actionOf(ev);
   if (action) {
     hands.act(action);
@@ -85,7 +93,7 @@ export function isText(target: Element): boolean {
 
 /** Keep Tab inside a dialog. */
 function stayInside(dialog: HTMLElement, ev: KeyboardEvent): boolean {
-  const stops = [...dialog.querySelectorAll<HTMLElement>('button:not(:disabled), input, select, textarea')];
+  const stops = [...dialog.querySelectorAll<HTMLElement>(STOPS)];
   const at = stops.indexOf(document.activeElement as HTMLElement);
   const to = ev.shiftKey ? (at <= 0 ? stops.length : at) - 1 : (at + 1) % stops.length;
   stops[to]?.focus();

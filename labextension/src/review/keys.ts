@@ -22,6 +22,7 @@ export type ActionName =
   | 'merge'
   | 'play'
   | 'define'
+  | 'people'
   | 'help'
   | 'escape';
 
@@ -66,10 +67,11 @@ const PLAIN: Record<string, ActionName> = {
   v: 'merge',
   p: 'play',
   d: 'define',
+  i: 'people',
   '?': 'help',
   Escape: 'escape'
 };
-const MAY_REPEAT: ActionName[] = ['next', 'previous', 'undo', 'redo'];
+const MAY_REPEAT: ActionName[] = ['next', 'previous'];
 
 /** The keys of every action, as the buttons and the help show them. */
 export const KEYS: [string[], string][] = [
@@ -94,6 +96,7 @@ export const KEYS: [string[], string][] = [
   [['f'], 'filter, search and sort the queue'],
   [['g'], 'go to a row, key or finding'],
   [['p'], 'play or stop the sound of the row'],
+  [['i'], 'what is known about the reviewers'],
   [['Ctrl+Z'], 'undo the last decision'],
   [['Ctrl+Shift+Z'], 'redo it'],
   [['?'], 'this help'],
@@ -103,7 +106,7 @@ export const KEYS: [string[], string][] = [
 /** Say what a pressed key means outside of text fields; null where it means nothing here. */
 export function actionOf(pressed: Pressed): Action | null {
   const action = pressed.isComposing || pressed.altKey ? null : find(pressed);
-  // A key that is held down must not decide row after row.
+  // A key that is held down must not decide row after row, nor take back one decision after the other.
   return action && pressed.repeat && !MAY_REPEAT.includes(action.name) ? null : action;
 }
 

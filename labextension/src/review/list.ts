@@ -201,7 +201,8 @@ export function badge(status: Status): HTMLElement {
   const [sign, word] = {
     pending: ['…', `${pastOf(status.verdict)}, saving`],
     saved: ['✓', pastOf(status.verdict)],
-    error: ['!', 'not saved']
+    error: ['!', 'not saved'],
+    disputed: ['⇄', 'disputed']
   }[status.state] as [string, string];
   return el(
     'span',

@@ -3,7 +3,7 @@ import type { Cluster, Scalar } from '../contract';
 import { type Dialog, frame } from './dialog';
 import { classes, el, fill, keycap, setAttribute } from './dom';
 import type { Pressed } from './keys';
-import { quote, showValue, toCount, toLine, toText } from './value';
+import { quote, showText, showValue, toCount, toLine, toText } from './value';
 
 export interface Merging {
   cluster: Cluster;
@@ -48,6 +48,7 @@ export class Merge implements Dialog {
       merging.onClose,
       this.#list,
       this.#typed,
+      ...(merging.cluster.says ? [el('p', { class: 'dcai-review-hint' }, showText(merging.cluster.says))] : []),
       el(
         'div',
         { class: 'dcai-review-dialog-actions' },

@@ -28,6 +28,8 @@ export interface Parts {
   /** The card with what is known beside it. */
   complete(card: Card): Card;
   draw(card: Card): void;
+  /** No finding is open any more. */
+  onDone(): void;
 }
 
 export class Navigator {
@@ -88,6 +90,7 @@ export class Navigator {
     this.#parts.screen.showDone(this.#parts.queue.total, this.#parts.queue.view !== 0);
     this.#parts.list.select(-1);
     this.#parts.selection.report('');
+    this.#parts.onDone();
     this.#parts.typed.resume();
   }
 
@@ -184,30 +187,26 @@ export class Navigator {
     this.ask({ ask: 'card', finding });
   }
 
-  /** Ask for a finding by another name than its position, and go there; `otherwise` is done where there is none. */
-  ask(question: Parameters<Ask>[0], otherwise?: () => void): void {
+  /**
+   * Ask for a finding by another name than its position, and go there; `otherwise` is done where there is none.
+   * True where it was gone to.
+   */
+  async ask(question: Parameters<Ask>[0], otherwise?: () => void): Promise<boolean> {
     const move = ++this.#move;
     this.#parts.typed.pause();
-    this.#parts.ask(question).then(reply => {
-      if (move !== this.#move) {
-        return;
-      }
-      if ((reply.error || (reply.start == null && !reply.card)) && otherwise) {
-        otherwise();
-        return;
-      }
-      if (reply.error || (reply.start == null && !reply.card)) {
-        this.#parts.typed.resume();
-        this.#parts.screen.warn(reply.error ?? 'That finding is not in the queue.');
-        return;
-      }
-      if (reply.card) {
-        this.#parts.cards.put(reply.card);
-        this.goToCard(reply.card, reply.start ?? null);
-      } else if (reply.start != null) {
-        this.select(reply.start);
-      }
-    });
+    const { card, start, error } = await this.#parts.ask(question);
+    if (move !== this.#move) {
+      return false;
+    }
+    if (card) {
+      this.goToCard(card, start ?? null);
+    } else if (otherwise) {
+      otherwise();
+    } else {
+      this.#parts.typed.resume();
+      this.#parts.screen.warn(error ?? 'That finding is not in the queue.');
+    }
+    return Boolean(card);
   }
 
   /** Show a card that came by itself; one that the filter leaves out is shown without a line of the queue. */

@@ -3,9 +3,12 @@ import type { QueueItem, Reply, Request } from '../contract';
 
 export const PAGE = 100;
 
+/** What stands about a finding where reviewers disagree. */
+export const DISPUTED = 'disputed';
+
 export interface Status {
   verdict: string;
-  state: 'pending' | 'saved' | 'error';
+  state: 'pending' | 'saved' | 'error' | 'disputed';
   message?: string;
 }
 
@@ -56,13 +59,16 @@ export class Queue {
     const place = this.#positions.get(finding);
     const known = place === undefined ? undefined : this.at(place);
     const verdict = known ? known.decided : decided;
-    return this.#open.get(finding) ?? (verdict ? { verdict, state: 'saved' } : undefined);
+    const stands: Status | undefined = verdict
+      ? { verdict, state: verdict === DISPUTED ? 'disputed' : 'saved' }
+      : undefined;
+    return this.#open.get(finding) ?? stands;
   }
 
-  /** True where nothing is decided and nothing is on its way. */
+  /** True where nothing is decided, or reviewers disagree, and nothing is on its way. */
   isOpen(item: QueueItem): boolean {
     const status = this.status(item);
-    return !status || status.state === 'error';
+    return !status || status.state === 'error' || status.state === 'disputed';
   }
 
   /** Note a decision on its way, or one that failed; null forgets it. */

@@ -3,6 +3,7 @@ import type { Card, Cell, ShownRow } from '../contract';
 import { isLabel } from './choices';
 import { compare, showSide } from './diff';
 import { classes, el } from './dom';
+import { NAME } from './focus';
 import { showSpread } from './spread';
 import { showText, showValue, toLine } from './value';
 
@@ -66,8 +67,9 @@ function showHead(peers: ShownRow[]): HTMLElement {
 /** The labels, above the cells; the row's own is shown elsewhere where it is what the finding is about. */
 function showLabels(card: Card): HTMLElement | null {
   const own = card.label ?? (isLabel(card) ? card.finding.given : null);
-  const known = own !== null || card.peers.some(p => p.label !== null);
-  if (!known || (isLabel(card) && !card.peers.length)) {
+  // A blind review shows the labels of other rows only once the row is decided.
+  const others = card.peers.some(p => p.label !== null);
+  if (!others && (isLabel(card) || own === null)) {
     return null;
   }
   return el(
@@ -76,11 +78,11 @@ function showLabels(card: Card): HTMLElement | null {
     el('th', { scope: 'row' }, isLabel(card) ? showText(toLine(card.finding.column ?? '', 60)) : 'label'),
     el('td', {}, own === null ? '' : el('span', { class: 'dcai-review-pill' }, showValue(own, 200))),
     ...card.peers.map(p => {
-      const other = own !== null && p.label !== own;
+      const other = others && own !== null && p.label !== own;
       return el(
         'td',
         { class: classes(other && 'is-different') },
-        el('span', { class: 'dcai-review-pill' }, showValue(p.label, 200))
+        others && el('span', { class: 'dcai-review-pill' }, showValue(p.label, 200))
       );
     })
   );
@@ -120,7 +122,8 @@ function showCell(cell: Cell): HTMLElement {
       controls: true,
       preload: 'metadata',
       src: cell.text,
-      'aria-label': `Sound in ${toLine(cell.column, 60)}`
+      'aria-label': `Sound in ${toLine(cell.column, 60)}`,
+      [NAME]: `sound ${cell.column}`
     });
   }
   const text = cell.text === '' ? showValue('') : (showLink(cell) ?? showText(cell.text));
@@ -128,7 +131,8 @@ function showCell(cell: Cell): HTMLElement {
     'div',
     {
       class: classes('dcai-review-cell', cell.kind === 'number' && 'is-number'),
-      tabindex: cell.text.length > 400 ? 0 : null
+      tabindex: cell.text.length > 400 ? 0 : null,
+      [NAME]: `cell ${cell.column}`
     },
     text,
     cell.cut && el('span', { class: 'dcai-review-faint' }, ' … (cut for display)')
@@ -139,7 +143,11 @@ function showLink(cell: Cell): HTMLElement | null {
   if (cell.cut || cell.kind === 'masked' || !LINK.test(cell.text) || !URL.canParse(cell.text)) {
     return null;
   }
-  return el('a', { href: cell.text, target: '_blank', rel: 'noopener noreferrer nofollow' }, showText(cell.text));
+  return el(
+    'a',
+    { href: cell.text, target: '_blank', rel: 'noopener noreferrer nofollow', [NAME]: `link ${cell.column}` },
+    showText(cell.text)
+  );
 }
 
 function editButton(cell: Cell, onEdit: (column: string) => void): HTMLElement | null {
@@ -148,7 +156,13 @@ function editButton(cell: Cell, onEdit: (column: string) => void): HTMLElement |
   }
   const node = el(
     'button',
-    { type: 'button', class: 'dcai-review-edit', tabindex: -1, 'aria-label': `Edit ${toLine(cell.column, 60)}` },
+    {
+      type: 'button',
+      class: 'dcai-review-edit',
+      tabindex: -1,
+      [NAME]: `edit ${cell.column}`,
+      'aria-label': `Edit ${toLine(cell.column, 60)}`
+    },
     'edit'
   );
   node.addEventListener('click', () => onEdit(cell.column));

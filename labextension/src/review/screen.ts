@@ -5,6 +5,7 @@ import { Buttons } from './buttons';
 import { type CardActions, type CardState, showCard } from './card';
 import { DialogPlace } from './dialog';
 import { type Child, el, fill, keycap } from './dom';
+import { keepFocus } from './focus';
 import { Header } from './header';
 import { isText } from './keyboard';
 import type { ActionName } from './keys';
@@ -16,7 +17,8 @@ export class Screen {
   readonly dialogs: DialogPlace;
   readonly note: HTMLTextAreaElement;
   #buttons: Buttons;
-  #place = el('div', { class: 'dcai-review-place' });
+  // A document within the application: a screen reader reads it as it reads a page, once Tab leads there.
+  #place = el('div', { class: 'dcai-review-place', role: 'document', tabindex: 0, 'aria-label': 'The finding' });
   #status = el('p', { class: 'dcai-review-status', role: 'status', 'aria-live': 'polite' });
   #alert = el('div', { class: 'dcai-review-alert', role: 'alert', hidden: true });
   #terms = el('p', { class: 'dcai-review-terms', hidden: true });
@@ -26,11 +28,16 @@ export class Screen {
     this.header = new Header(onAction);
     this.#buttons = new Buttons(onAction);
     this.dialogs = new DialogPlace(() => this.focus());
-    this.note = el('textarea', { class: 'dcai-review-input', rows: 1, placeholder: 'saved with the decision' });
-    this.node = this.#layout(queue, bar, total);
+    this.note = el('textarea', {
+      class: 'dcai-review-input',
+      rows: 1,
+      'aria-label': 'Note',
+      placeholder: 'saved with the decision'
+    });
+    this.node = this.#layout(queue, bar, total, onAction);
     // A mouse click gives the keys back to the review; a button pressed by keyboard keeps the focus.
     this.node.addEventListener('click', ev => {
-      if (ev.detail > 0 && !this.dialogs.open && !isText(ev.target as Element)) {
+      if (ev.detail > 0 && !this.dialogs.open && !isText(document.activeElement ?? this.node)) {
         this.focus();
       }
     });
@@ -45,17 +52,22 @@ export class Screen {
     const scroll = same ? this.#place.scrollTop : 0;
     this.#shown = card.finding.finding;
     const sounds = same ? [...this.#place.querySelectorAll('audio')] : [];
-    fill(this.#place, showCard(card, state, actions));
-    // A sound that plays goes on when its card is drawn again: put back at once, it is not interrupted.
-    for (const sound of this.#place.querySelectorAll('audio')) {
-      sound.replaceWith(sounds.find(old => old.src === sound.src) ?? sound);
+    keepFocus(() => {
+      fill(this.#place, showCard(card, state, actions));
+      // A sound that plays goes on when its card is drawn again: put back at once, it is not interrupted.
+      for (const sound of this.#place.querySelectorAll('audio')) {
+        sound.replaceWith(sounds.find(old => old.src === sound.src) ?? sound);
+      }
+    });
+    if (!same) {
+      this.#leaveCard();
     }
     this.#place.scrollTop = scroll;
     // What is being typed is not taken away by a card that is shown again.
     if (!same || document.activeElement !== this.note) {
       this.note.value = note;
     }
-    this.note.disabled = false;
+    this.note.readOnly = false;
     this.#buttons.show(card);
   }
 
@@ -63,9 +75,21 @@ export class Screen {
   showWords(...children: Child[]): void {
     this.#shown = undefined;
     this.note.value = '';
-    this.note.disabled = true;
     this.#buttons.show(null);
-    fill(this.#place, el('div', { class: 'dcai-review-done' }, ...children));
+    this.note.readOnly = true;
+    keepFocus(() => fill(this.#place, el('div', { class: 'dcai-review-done' }, ...children)));
+  }
+
+  /** Add what came later to the words that stand in place of a card. */
+  addWords(node: HTMLElement): void {
+    this.#place.querySelector('.dcai-review-done')?.append(node);
+  }
+
+  /** Another finding is shown: a key pressed on a button of the last one must not press one of this. */
+  #leaveCard(): void {
+    if (this.#place.contains(document.activeElement) && document.activeElement !== this.#place) {
+      this.focus();
+    }
   }
 
   /** Show that no finding is open, in the whole queue or in what a filter shows of it. */
@@ -123,20 +147,29 @@ export class Screen {
     const show = el('button', { type: 'button', class: 'dcai-review-button is-quiet' }, 'Show it');
     const close = el('button', { type: 'button', class: 'dcai-review-close', 'aria-label': 'Dismiss' }, '×');
     show.addEventListener('click', () => onShow?.());
-    close.addEventListener('click', () => {
+    close.addEventListener('click', () => this.calm());
+    keepFocus(() => {
+      fill(this.#alert, el('span', {}, showText(text)), onShow && show, close);
+      this.#alert.hidden = false;
+    });
+  }
+
+  /** Nothing is wrong any more. */
+  calm(): void {
+    keepFocus(() => {
       this.#alert.hidden = true;
     });
-    fill(this.#alert, el('span', {}, showText(text)), onShow && show, close);
-    this.#alert.hidden = false;
   }
 
-  calm(): void {
-    this.#alert.hidden = true;
-  }
-
-  #layout(queue: HTMLElement, bar: Bar, total: number): HTMLElement {
-    const note = el('label', { class: 'dcai-review-note' }, el('span', {}, keycap('m'), 'Note'), this.note);
-    this.#buttons.node.append(note);
+  #layout(queue: HTMLElement, bar: Bar, total: number, onAction: (name: ActionName) => void): HTMLElement {
+    const write = el(
+      'button',
+      { type: 'button', class: 'dcai-review-button is-quiet', 'aria-keyshortcuts': 'm' },
+      keycap('m'),
+      'Note'
+    );
+    write.addEventListener('click', () => onAction('note'));
+    this.#buttons.node.append(el('div', { class: 'dcai-review-note' }, write, this.note));
     const frame = el(
       'div',
       { class: 'dcai-review-frame' },

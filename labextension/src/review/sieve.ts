@@ -6,6 +6,7 @@ import { Jump } from './jump';
 import type { Navigator } from './navigator';
 import type { Ask, Queue } from './queue';
 import type { Screen } from './screen';
+import type { TypeAhead } from './typeahead';
 
 export interface SieveParts {
   ask: Ask;
@@ -13,12 +14,14 @@ export interface SieveParts {
   navigator: Navigator;
   screen: Screen;
   bar: Bar;
+  typed: TypeAhead;
 }
 
 export class Sieve {
   #parts: SieveParts;
   #filter = ALL;
-  #facets: Promise<Facets> | undefined;
+  /** Ends when the last filter that was chosen is in force; null where it is. */
+  #applying: Promise<void> | null = null;
   /** Titles of columns and pairs by the names that Python knows them by. */
   #titles = new Map<string, string>();
 
@@ -28,36 +31,41 @@ export class Sieve {
 
   open(): void {
     const { dialogs } = this.#parts.screen;
-    this.#facets ??= this.#fetchFacets();
-    // A failed question is asked again the next time.
-    this.#facets.catch(() => {
-      this.#facets = undefined;
-    });
     dialogs.show(
       new FilterDialog({
         filter: this.#filter,
-        facets: this.#facets,
+        facets: text => this.#fetchFacets(text),
         onApply: filter => {
           dialogs.close();
-          this.#apply(filter);
+          this.#begin(filter);
         },
         onClose: () => dialogs.close()
       })
     );
   }
 
-  openJump(): void {
+  /** Ask where to go; where that leads nowhere, ask again and say why. */
+  openJump(text = '', error = ''): void {
     const { dialogs } = this.#parts.screen;
-    dialogs.show(new Jump({ onGo: text => this.#go(text), onClose: () => dialogs.close() }));
+    dialogs.show(new Jump({ text, error, onGo: where => this.#go(where), onClose: () => dialogs.close() }));
   }
 
   /** Show the whole queue again. */
   clear(): void {
-    this.#apply(ALL);
+    this.#begin(ALL);
   }
 
-  async #fetchFacets(): Promise<Facets> {
-    const reply = await this.#parts.ask({ ask: 'facets' });
+  #begin(filter: Filter): void {
+    const applying = this.#apply(filter).finally(() => {
+      if (this.#applying === applying) {
+        this.#applying = null;
+      }
+    });
+    this.#applying = applying;
+  }
+
+  async #fetchFacets(text: string): Promise<Facets> {
+    const reply = await this.#parts.ask({ ask: 'facets', text });
     if (!reply.facets) {
       throw new Error(reply.error ?? 'What there is to filter by did not come.');
     }
@@ -84,11 +92,11 @@ export class Sieve {
     queue.show(reply.view, reply.total ?? 0);
     bar.show(isAll(filter) ? null : filter, queue.total, this.#titles);
     screen.say('');
-    this.#begin();
+    this.#enter();
   }
 
   /** Begin at the first open finding; where only decided ones are asked for, at the first. */
-  #begin(): void {
+  #enter(): void {
     const { queue, navigator } = this.#parts;
     if (!queue.total) {
       navigator.finish();
@@ -99,14 +107,24 @@ export class Sieve {
     }
   }
 
-  async #go(text: string): Promise<string> {
-    const { ask, navigator, screen } = this.#parts;
-    const reply = await ask({ ask: 'find', text });
-    if (reply.error || !reply.card) {
-      return reply.error ?? 'That row was not found.';
-    }
+  /** Go to a row. The keys that follow are meant for it, and wait for it. */
+  async #go(text: string): Promise<void> {
+    const { ask, navigator, screen, typed } = this.#parts;
     screen.dialogs.close();
-    navigator.goToCard(reply.card, reply.start ?? null);
-    return '';
+    if (this.#applying) {
+      // Where the row stands depends on what is shown; until then the keys are held already.
+      await this.#applying;
+    }
+    const matters = navigator.wait();
+    const reply = await ask({ ask: 'find', text });
+    if (!matters()) {
+      return;
+    }
+    if (reply.card) {
+      navigator.goToCard(reply.card, reply.start ?? null);
+    } else {
+      typed.forget();
+      this.openJump(text, reply.error ?? 'That row was not found.');
+    }
   }
 }

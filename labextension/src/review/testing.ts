@@ -28,6 +28,11 @@ export interface FakeOptions {
   refuse?: (decision: Decision) => string | undefined;
   cluster?: Cluster;
   terms?: Partial<Terms>;
+  by?: string;
+  people?: string[];
+  /** What is said of a decision beside its answer. */
+  told?: (decision: Decision) => string | undefined;
+  facets?: (text: string) => Facets;
 }
 
 export class FakeModel implements Model {
@@ -35,11 +40,16 @@ export class FakeModel implements Model {
   readonly log: { finding: string; verdict: string; value: unknown; note: string }[] = [];
   /** While true, messages are taken but not answered. */
   silent = false;
+  /** While true, messages are lost on their way. */
+  lost = false;
   /** While true, sending fails as it does when the kernel is gone. */
   gone = false;
   #items: QueueItem[];
   #options: FakeOptions;
-  #answers = new Map<string, Omit<Answer, 'seq'>>();
+  /** The errors of the decisions that were answered, by their names. */
+  #known = new Map<string, string | undefined>();
+  /** Decisions that came before the one that they follow. */
+  #held: Decision[] = [];
   #undone: FakeModel['log'] = [];
   #terms: Terms;
   /** Number 0 is the whole queue. */
@@ -74,7 +84,8 @@ export class FakeModel implements Model {
       corrections: this.log.length,
       can_undo: this.log.length > 0,
       can_redo: this.#undone.length > 0,
-      saved_to: 'corrections/label.jsonl'
+      saved_to: 'corrections/label.jsonl',
+      by: this.#options.by ?? 'ada'
     };
   }
 
@@ -111,14 +122,26 @@ export class FakeModel implements Model {
     }
     const message = structuredClone(content) as Decision | Request;
     this.sent.push(message);
-    if (!this.silent) {
+    if (!this.silent && !this.lost) {
       queueMicrotask(() => this.answer(message));
     }
   }
 
   answer(message: Decision | Request): void {
-    const answer = 'ask' in message ? this.#reply(message) : { seq: message.seq, ...this.#decide(message) };
-    this.#tell('msg:custom', structuredClone(answer));
+    if ('ask' in message) {
+      this.#tell('msg:custom', structuredClone(this.#reply(message)));
+      return;
+    }
+    if (message.after && !this.#known.has(message.after)) {
+      this.#held.push(message);
+      return;
+    }
+    this.#tell('msg:custom', structuredClone({ seq: message.seq, ...this.#decide(message) }));
+    const next = this.#held.find(m => m.after === message.client_id);
+    if (next) {
+      this.#held = this.#held.filter(m => m !== next);
+      this.answer(next);
+    }
   }
 
   /** What Python sends when a decision is made in a cell. */
@@ -136,17 +159,18 @@ export class FakeModel implements Model {
   }
 
   #decide(decision: Decision): Omit<Answer, 'seq'> {
-    const known = this.#answers.get(decision.client_id);
-    if (known) {
-      return known;
-    }
-    const error = this.#options.refuse?.(decision);
-    const decided = error ? {} : this.#settle(decision);
-    const answer = error
+    const again = this.#known.has(decision.client_id);
+    const error = again ? this.#known.get(decision.client_id) : this.#options.refuse?.(decision);
+    const decided = error ? {} : again ? this.#stand(decision.finding) : this.#settle(decision);
+    this.#known.set(decision.client_id, error);
+    return error
       ? { error, decided, progress: this.progress }
-      : { id: `c${this.log.length}`, decided, progress: this.progress };
-    this.#answers.set(decision.client_id, answer);
-    return answer;
+      : { id: `c${this.log.length}`, decided, progress: this.progress, told: this.#options.told?.(decision) ?? '' };
+  }
+
+  /** What stands about a finding now. */
+  #stand(finding: string): Record<string, string | null> {
+    return { [finding]: this.#items.find(i => i.finding === finding)?.decided ?? null };
   }
 
   #settle(decision: Decision): Record<string, string | null> {
@@ -186,7 +210,10 @@ export class FakeModel implements Model {
       return { seq, terms: this.#terms };
     }
     if (request.ask === 'facets') {
-      return { seq, facets: this.#facets };
+      return { seq, facets: this.#options.facets?.(request.text ?? '') ?? this.#facets };
+    }
+    if (request.ask === 'people') {
+      return { seq, people: this.#options.people ?? [] };
     }
     if (request.ask === 'filter') {
       this.#views.push(this.#select(request.filter ?? {}));
@@ -196,7 +223,7 @@ export class FakeModel implements Model {
       return this.#options.cluster ? { seq, cluster: this.#options.cluster } : { seq, error: 'Not about spellings.' };
     }
     if (request.ask === 'next') {
-      const open = items.map((item, i) => (item.decided ? -1 : i)).filter(i => i >= 0);
+      const open = items.map((item, i) => (item.decided && item.decided !== 'disputed' ? -1 : i)).filter(i => i >= 0);
       return { seq, start: open.find(i => i >= start) ?? open[0] ?? null };
     }
     // Python draws at random; here the last open finding is drawn.

@@ -3,7 +3,7 @@
 import type { Action, ActionName } from './keys';
 
 export const MEMORY = 10_000;
-const OPENS: ActionName[] = ['search', 'edit', 'ambiguous', 'note'];
+const OPENS: ActionName[] = ['search', 'edit', 'ambiguous', 'note', 'define', 'merge'];
 
 export class TypeAhead {
   #paused = false;
@@ -41,10 +41,16 @@ export class TypeAhead {
       }
       this.#act(next.action);
       if (OPENS.includes(next.action.name)) {
-        // What follows was typed for a text field that was not there yet: it must not decide.
+        // What follows was typed for a dialog or a text field that was not there yet.
         this.#drop(this.#waiting.length);
       }
     }
+  }
+
+  /** What waits was meant for something that did not come about, or for a text field: it must not decide. */
+  forget(): void {
+    this.#paused = false;
+    this.#drop(this.#waiting.length);
   }
 
   /** Forget the first ones that wait, aloud. */

@@ -1,0 +1,1 @@
+"""Values: set in frames and Arrow tables, and written as code."""

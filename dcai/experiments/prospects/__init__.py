@@ -1,0 +1,1 @@
+"""Prospects: what more rows, better labels and more reviews are worth."""

@@ -1,0 +1,1 @@
+"""Conditions: when the clock, a table or a gate says yes or no."""

@@ -1,0 +1,1 @@
+"""Variations: one pipeline with many sets of parameters, and what their runs say together."""
