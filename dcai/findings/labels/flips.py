@@ -98,13 +98,10 @@ def fit_flips(probabilities: Floats, codes: Codes) -> Flips:
     some, given = probabilities[rows], codes[rows]
     logs, own = _take_log(some), (np.arange(len(given)), given)
     fits, without = [], -np.inf
-    matrix = np.where(np.eye(size, dtype=np.bool_), 1 - _FIRST, _FIRST / max(size - 1, 1))
     for power in _POWERS:
         truth = _sharpen(logs, power)
         without = max(without, float(np.log(np.maximum(truth[own], _TINY)).mean()))
-        # The fit of the power before is near: from there a few rounds lead to the same maximum.
-        matrix, likelihood = _fit_matrix(truth, given, matrix)
-        fits.append((power, matrix, likelihood))
+        fits.append((power, *_fit_matrix(truth, given)))
     best = max(likelihood for _, _, likelihood in fits)
     # Of the fits that the labels do not refute, the sharpest: where a model has learnt the rate of random flips, its
     # probabilities fit the labels as well without any.
@@ -121,11 +118,12 @@ def _sharpen(logs: Floats, power: float) -> Floats:
     return soften(power * logs)
 
 
-def _fit_matrix(truth: Floats, given: Codes, matrix: Floats) -> tuple[Floats, float]:
+def _fit_matrix(truth: Floats, given: Codes) -> tuple[Floats, float]:
     """Fit the matrix to given classes in rising order by expectation and maximisation; also return the mean log-likelihood."""
     size = truth.shape[1]
     own = np.eye(size, dtype=np.bool_)
     present, starts = np.unique(given, return_index=True)
+    matrix = np.where(own, 1 - _FIRST, _FIRST / max(size - 1, 1))
     stretches = [truth[a:b] for a, b in itertools.pairwise([*starts, len(given)])]
     last = -np.inf
     for _ in range(_ROUNDS):
