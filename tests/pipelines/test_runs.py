@@ -36,7 +36,7 @@ TRAIN = [
     "rate: float = 0.1  # learning rate\nname: str = 'a'\ntoken: Annotated[str, 'secret'] = ''".replace(
         "Annotated[str, 'secret']", "'Annotated[str, \"secret\"]'"
     ),
-    "from pathlib import Path\nimport numpy as np\nfrom dcai.pipelines.runtime.notebook import artifact, record",
+    "from pathlib import Path\nimport numpy as np\nfrom dcai.pipelines.runtime.notebook import artifact, record\nlog = Path('corrections/label.jsonl').read_text()",
     "record(score=np.float64(rate) * 2, name=name)\nrecord(seen=np.int64(len(token)))",
     "artifact('deep/model.txt').write_text(name)\nPath('out.txt').write_text(str(Path.cwd()))",
 ]
