@@ -31,6 +31,7 @@ benchmark:
 	@sh tools/setup.sh bench
 	@$(BIN)/python tests/benchmarks/bench_findings.py
 	@$(BIN)/python tests/benchmarks/bench_intervals.py
+	@$(BIN)/python -m tests.benchmarks.bench_drift
 	@$(BIN)/python tests/benchmarks/bench_speed.py
 	@$(BIN)/python tests/benchmarks/bench_streaming.py
 	@$(BIN)/python tests/benchmarks/bench_review.py

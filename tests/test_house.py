@@ -29,7 +29,7 @@ FLIGHTS = {
     ],
     "pipelines": [
         "names", "masking", "notebooks", "processes", "archive", "origins", "lineage", "definitions", "conditions",
-        "runtime", "engine", "course", "triggers", "runs", "promotion", "pipeline", "reproduction", "variations",
+        "runtime", "engine", "course", "triggers", "variations", "runs", "promotion", "pipeline", "reproduction",
     ],
 }  # fmt: skip
 # Of the pipelines only these look further down than the base: gates, triggers, and the corrections behind a file. The

@@ -21,6 +21,7 @@ R = TypeVar("R")
 
 # Integers above 2**53 - 1 lose digits in JavaScript, so they travel to the browser as text.
 SAFE_INTEGER = 2**53 - 1
+_SCALARS = frozenset({str, bool, int, float, types.NoneType})
 
 
 def to_plain(record: object) -> Any:
@@ -92,23 +93,45 @@ def from_plain(kind: type[R], plain: object, where: str = "") -> R:
     place = where or kind.__name__
     if not isinstance(plain, dict):
         raise InputError(f"{place} must be a JSON object. Got {shorten(repr(plain))} instead.")
-    hints, known = _read_fields(kind)  # type: ignore[arg-type]  # every class has a hash
+    hints, known, easy = _read_fields(kind)  # type: ignore[arg-type]  # every class has a hash
     for name in plain:
         if name not in known:
             raise InputError.unknown_name(f"field of {place} named", name, known)
     values: dict[str, Any] = {}
     for name, f in known.items():
         if name in plain:
-            values[name] = _decode(hints[name], plain[name], f"{place}.{name}")
+            value = plain[name]
+            values[name] = value if type(value) in easy[name] else _decode(hints[name], value, f"{place}.{name}")
         elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
             raise InputError(f"{place} lacks the field {name!r}. Expected fields: {', '.join(known)}.")
     return kind(**values)
 
 
 @functools.cache
-def _read_fields(kind: type[Any]) -> tuple[dict[str, Any], dict[str, dataclasses.Field[Any]]]:
-    """Read the types and the fields of a record; a log has thousands of lines of one kind."""
-    return typing.get_type_hints(kind), {f.name: f for f in dataclasses.fields(kind)}
+def _read_fields(
+    kind: type[Any],
+) -> tuple[dict[str, Any], dict[str, dataclasses.Field[Any]], dict[str, frozenset[Any]]]:
+    """Read the types and the fields of a record, and the scalar types that each takes as they are.
+
+    A log has thousands of lines of one kind, and most of their fields need no further look.
+    """
+    hints = typing.get_type_hints(kind)
+    easy = {name: _scalars_of(hint) for name, hint in hints.items()}
+    return hints, {f.name: f for f in dataclasses.fields(kind)}, easy
+
+
+@functools.cache
+def _take_apart(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return typing.get_origin(hint), typing.get_args(hint)
+
+
+@functools.cache
+def _scalars_of(hint: Any) -> frozenset[Any]:
+    """Return the scalar types that a value of some type may have as it is."""
+    if hint is Any:
+        return _SCALARS
+    origin, options = _take_apart(hint)
+    return _SCALARS & frozenset(options if origin in (Union, types.UnionType) else (hint,))
 
 
 def from_json(kind: type[R], text: str) -> R:
@@ -127,7 +150,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _decode(kind: Any, value: Any, where: str) -> Any:
-    origin, options = typing.get_origin(kind), typing.get_args(kind)
+    origin, options = _take_apart(kind)
     if kind is Any:
         return value
     if origin in (Union, types.UnionType):
@@ -139,7 +162,8 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
     if origin is list and isinstance(value, list):
         return [_decode(options[0], v, f"{where}[{i}]") for i, v in enumerate(value)]
     if origin is dict and isinstance(value, dict):
-        return {k: _decode(options[1], v, f"{where}.{k}") for k, v in value.items()}
+        easy = _scalars_of(options[1])
+        return {k: v if type(v) in easy else _decode(options[1], v, f"{where}.{k}") for k, v in value.items()}
     if dataclasses.is_dataclass(kind):
         return from_plain(typing.cast("type[Any]", kind), value, where)
     if kind is types.NoneType and value is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import shutil
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -35,6 +37,9 @@ STYLE = """
 .dcai svg.bar line { stroke: currentColor; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 </style>
 """
+
+
+_NARROWEST = 40
 
 
 class Html(str):
@@ -140,6 +145,44 @@ def to_table(
 
 def _to_cell(value: object, limit: int) -> str:
     return value if isinstance(value, Html) else escape(value, limit)
+
+
+def align(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Set rows of texts in columns, for a terminal.
+
+    Examples
+    --------
+    >>> align([["value", "rows"], ["a", "12"]])
+    ['value  rows', 'a      12']
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(t.ljust(w) for t, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def wrap(text: str, width: int | None = None) -> str:
+    """Break the lines of a text at a width, that of the terminal without one; what is broken off is set in.
+
+    Examples
+    --------
+    >>> print(wrap("  a first line", 10))
+      a first
+          line
+    """
+    size = max(shutil.get_terminal_size().columns, _NARROWEST) if width is None else width
+    broken = []
+    for line in text.split("\n"):
+        bare = line.lstrip(" ")
+        inner = " " * (len(line) - len(bare))
+        lines = textwrap.wrap(
+            bare,
+            size,
+            initial_indent=inner,
+            subsequent_indent=f"{inner}    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        broken += lines if len(line) > size else [line]
+    return "\n".join(broken)
 
 
 def to_block(*parts: str) -> str:

@@ -11,7 +11,27 @@ from collections.abc import Iterable
 
 
 class DcaiError(Exception):
-    """Base class of every error that dcai raises on purpose."""
+    """Base class of every error that dcai raises on purpose.
+
+    Parameters
+    ----------
+    says : str
+        What is wrong, and what was expected.
+    step : str
+        The next step in Python, where it does not stand in `says`.
+    command : str
+        The next step at the command line, where it is another.
+
+    Examples
+    --------
+    >>> error = DcaiError("It does not fit.", "Pass stale='skip'.", command="Pass --stale skip.")
+    >>> str(error), error.at_command_line
+    ("It does not fit. Pass stale='skip'.", 'It does not fit. Pass --stale skip.')
+    """
+
+    def __init__(self, says: object = "", step: str = "", *, command: str = "") -> None:
+        super().__init__(f"{says} {step}" if step else says)
+        self.at_command_line = f"{says} {command}" if command else str(self)
 
 
 class InputError(DcaiError, ValueError):

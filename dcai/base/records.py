@@ -449,6 +449,11 @@ class RunRecord:
     `code` are the files of its code. `resumed` is the run that this one went on from, `note` says what became of that.
     `purpose` is "run", "smoke" (on a sample), "retry" or "reproduction" of the run, or of the "sweep" `origin`. `upstream` are the
     last good runs ("pipeline/run") of the pipelines that its own one names.
+
+    `corrections_known` says how it is known that the logs of `corrections` were read: its kernel was seen to open them
+    ("opened"; "listed" where it looked through their folder as well, so that a further log counts), or nobody could see it,
+    and they are those that its manifest declares ("declared") or its code names ("named"). `corrections_left` are the logs
+    that were there and that it did not open.
     """
 
     v: int
@@ -480,6 +485,8 @@ class RunRecord:
     purpose: str = "run"
     origin: str | None = None
     upstream: list[str] = field(default_factory=list)
+    corrections_known: str | None = None
+    corrections_left: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class Certificate:
         if self.valid:
             return f"Accept {self.left} rows: at least {share} % right at {sure} confidence; expect at most {self.wrong_at_most} wrong."
         if self.reviewed == 0:
-            return f"Locked until some of its {self.size} members, drawn at random, were reviewed."
+            return f"Locked until some of its {self.size} members, drawn at random, have been reviewed."
         if self.refused:
             most = math.ceil(100 * self.right_at_most / self.left)
             return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from dcai.base import store
 from dcai.base.errors import InputError
 from dcai.base.fingerprints import MISSING_TEXTS
 from dcai.base.table import read_file, sniff_delimiter
-from dcai.corrections.log import CorrectionLog, Plan
+from dcai.corrections.log import CorrectionLog, Plan, rename_back
 from dcai.corrections.values.arrow import change_table
 
 PARQUET = (".parquet", ".pq")
@@ -35,7 +35,14 @@ class Applied:
     skipped: int
 
 
-def apply_to_file(source: Path, log: CorrectionLog, out: Path, *, stale: Literal["raise", "skip"] = "raise") -> Applied:
+def apply_to_file(
+    source: Path,
+    log: CorrectionLog,
+    out: Path,
+    *,
+    stale: Literal["raise", "skip"] = "raise",
+    rename: Mapping[str, str] | None = None,
+) -> Applied:
     """Write a corrected copy of a CSV or Parquet file.
 
     Parameters
@@ -46,6 +53,8 @@ def apply_to_file(source: Path, log: CorrectionLog, out: Path, *, stale: Literal
         The corrections.
     stale : {"raise", "skip"}, default "raise"
         As for `CorrectionLog.apply`.
+    rename : dict, optional
+        Columns that were renamed since: ``{"old": "new"}``. The copy has the names of `source`.
 
     Raises
     ------
@@ -65,8 +74,11 @@ def apply_to_file(source: Path, log: CorrectionLog, out: Path, *, stale: Literal
         raise InputError(
             f"The output is the source {source.name!r} itself. Corrections are replayed on the source data, so it must stay: name another file."
         )
-    frame = read_file(source)  # says clearly what is wrong with the file, before it is taken apart
-    plan, content = _patch_parquet(source, frame, log, stale) if kinds[0] == PARQUET else _patch_csv(source, log, stale)
+    frame = rename_back(read_file(source), rename)  # says clearly what is wrong with the file, before it is taken apart
+    if kinds[0] == PARQUET:
+        plan, content = _patch_parquet(source, frame, log, stale, rename)
+    else:
+        plan, content = _patch_csv(source, log, stale, rename)
     store.write_atomic(out, content)
     status = plan.checks["status"].value_counts()
     return Applied(
@@ -86,7 +98,9 @@ class _Record:
     end: str
 
 
-def _patch_csv(source: Path, log: CorrectionLog, stale: Literal["raise", "skip"]) -> tuple[Plan, bytes]:
+def _patch_csv(
+    source: Path, log: CorrectionLog, stale: Literal["raise", "skip"], rename: Mapping[str, str] | None
+) -> tuple[Plan, bytes]:
     text = source.read_bytes().decode("utf-8")
     mark = _BOM if text.startswith(_BOM) else ""
     delimiter = sniff_delimiter(source)
@@ -95,9 +109,10 @@ def _patch_csv(source: Path, log: CorrectionLog, stale: Literal["raise", "skip"]
     # A column without a name is called as pandas calls it, and a record with too few cells is filled up as pandas does.
     names = [unquote(f) or f"Unnamed: {j}" for j, f in enumerate(records[head].fields)]
     places = [i for i in range(head + 1, len(records)) if not _is_blank(records[i])]
-    frame = pd.DataFrame({n: [_cell(records[i], j) for i in places] for j, n in enumerate(names)}, dtype=str)
+    cells = pd.DataFrame({n: [_cell(records[i], j) for i in places] for j, n in enumerate(names)}, dtype=str)
+    frame = rename_back(cells, rename)
     plan = log.plan(frame, stale=stale)
-    column_of = {name: j for j, name in enumerate(names)}
+    column_of = {str(name): j for j, name in enumerate(frame.columns)}
     written = {column: find_writing(frame[column]) for column in plan.edits["column"].unique()}
     for row, column, value in plan.edits.itertuples(index=False):
         fields, place = records[places[row]].fields, column_of[column]
@@ -192,13 +207,15 @@ def quote(value: object, old: str, delimiter: str, *, alone: bool = False) -> st
 
 
 def _patch_parquet(
-    source: Path, frame: pd.DataFrame, log: CorrectionLog, stale: Literal["raise", "skip"]
-) -> tuple[Plan, bytes]:
+    source: Path, frame: pd.DataFrame, log: CorrectionLog, stale: Literal["raise", "skip"], rename: Mapping[str, str] | None,
+) -> tuple[Plan, bytes]:  # fmt: skip
     import pyarrow.parquet as pq
 
     table = pq.read_table(source)
     plan = log.plan(frame, stale=stale)
-    changed = change_table(table, {name: i for i, name in enumerate(table.column_names)}, plan.edits, plan.dropped)
+    known = {new: old for old, new in (rename or {}).items()}
+    places = {known.get(name, name): i for i, name in enumerate(table.column_names)}
+    changed = change_table(table, places, plan.edits, plan.dropped)
     buffer = io.BytesIO()
     pq.write_table(changed, buffer)
     return plan, buffer.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from dcai.base.errors import InputError, StaleError, shorten
 from dcai.base.fingerprints import distinct_cells, plain
-from dcai.base.records import FINGERPRINT, Correction
+from dcai.base.records import FINGERPRINT, Correction, Key
 from dcai.base.table import name_columns, read_frame
 from dcai.corrections.decisions.checks import check_corrections, find_misfits, fold_edits
 from dcai.corrections.decisions.forgetting import Remains, find_remains
@@ -29,6 +29,7 @@ from dcai.corrections.exhibits.trials import trial_path
 from dcai.corrections.values.arrow import change_table
 from dcai.corrections.values.cells import set_cells
 from dcai.corrections.values.python_code import write_code
+from dcai.findings.masking import HIDDEN
 
 _TOLD = 3
 
@@ -194,8 +195,8 @@ class CorrectionLog(LogFile):
         LogError
             Where the log belongs to data with other columns or another key.
         """
-        data = _rename(name_columns(read_frame(frame), "CorrectionLog.check"), rename)
-        return check_corrections(self.corrections, data)
+        data = rename_back(name_columns(read_frame(frame), "CorrectionLog.check"), rename)
+        return check_corrections(self.corrections, data, self._find_masked)
 
     def apply(
         self, frame: Any, *, stale: Literal["raise", "skip"] = "raise", rename: Mapping[str, str] | None = None
@@ -226,7 +227,7 @@ class CorrectionLog(LogFile):
             Where the log belongs to data with other columns or another key.
         """
         source = read_frame(frame)
-        data = _rename(name_columns(source, "CorrectionLog.apply"), rename)
+        data = rename_back(name_columns(source, "CorrectionLog.apply"), rename)
         plan = self.plan(data, stale=stale)
         if not isinstance(frame, (pd.DataFrame, str, os.PathLike)):
             return change_table(
@@ -266,8 +267,7 @@ class CorrectionLog(LogFile):
         source = read_frame(frame)
         data = name_columns(source, "CorrectionLog.to_code")
         plan = self.plan(data, stale=stale)
-        marked = {*settings_of(self.path.absolute()).sensitive, *hidden_columns(self.corrections)}
-        told = sorted({str(c) for c in plan.edits["column"]} & marked)
+        told = sorted({str(c) for c in plan.edits["column"]} & self._find_masked())
         if told:
             raise InputError(
                 f"The values of {', '.join(shorten(repr(c), 60) for c in told)} are marked as sensitive, and the code would hold them "
@@ -305,12 +305,16 @@ class CorrectionLog(LogFile):
         """Return what `apply` would change in a frame with text column names, without changing it."""
         if stale not in ("raise", "skip"):
             raise InputError.wrong_value("stale", "CorrectionLog.apply", "'raise' or 'skip'", stale)
-        checks = check_corrections(self.corrections, frame)
+        checks = check_corrections(self.corrections, frame, self._find_masked)
         if stale == "raise":
             self._refuse_misfits(checks)
         edits = fold_edits(checks, frame)
         dropped = checks.loc[checks["changes"] & (checks["verdict"] == "exclude"), "row"].to_numpy(np.intp)
         return Plan(edits, np.unique(dropped), checks)
+
+    def _find_masked(self) -> set[str]:
+        """Find the columns whose values no text may tell: those that are marked as sensitive, and those that the log hides."""
+        return {*settings_of(self.path.absolute()).sensitive, *hidden_columns(self.corrections)}
 
     def misfits(self, checks: pd.DataFrame) -> pd.DataFrame:
         """Return those checks that make `apply` refuse: stale, disputed and, without a key, absent changes."""
@@ -321,13 +325,16 @@ class CorrectionLog(LogFile):
         if not len(wrong):
             return
         counts = ", ".join(f"{n} {status}" for status, n in wrong["status"].value_counts().items())
+        masked = self._find_masked()
         told = " ".join(
-            f"({c.id}) {c.verdict} {shorten(repr(c.column), 60)} in {shorten(str(c.key), 80)}: {c.why}"
+            f"({c.id}) {c.verdict} {shorten(repr(c.column), 60)} in {shorten(str(_mask_key(c.key, masked)), 80)}: {c.why}"
             for c in wrong.head(_TOLD).itertuples()
         )
         raise StaleError(
             f"{len(wrong)} of {len(checks)} standing corrections of {self.path.name} do not fit this data ({counts}), and nothing was "
-            f"applied. {told} See log.check(frame) for all of them; pass stale='skip' to apply the others."
+            f"applied. {told}",
+            "See log.check(frame) for all of them; pass stale='skip' to apply the others.",
+            command="`dcai check FILE LOG` tells all of them; --stale skip applies the others.",
         )
 
     def settled(self, frame: pd.DataFrame, label: str | None) -> pd.DataFrame:  # noqa: ARG002 (the protocol names the label; this log knows its columns)
@@ -337,7 +344,13 @@ class CorrectionLog(LogFile):
         return good[["row", "column", "part", "verdict", "value"]].reset_index(drop=True)
 
 
-def _rename(frame: pd.DataFrame, rename: Mapping[str, str] | None) -> pd.DataFrame:
+def _mask_key(key: Any, masked: Container[str]) -> Key:
+    """Hide the cells of a key, as it stands in a table of checks, that no text may tell."""
+    return {name: HIDDEN if name in masked else value for name, value in key.items()}
+
+
+def rename_back(frame: pd.DataFrame, rename: Mapping[str, str] | None) -> pd.DataFrame:
+    """Give columns that were renamed the names that a log knows."""
     if not rename:
         return frame
     for new in rename.values():

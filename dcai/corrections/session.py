@@ -16,6 +16,7 @@ from dcai.base.settings import mark_sensitive, write_definition
 from dcai.corrections.certificate import Certificate, certify
 from dcai.corrections.decisions.people import tell_agreement, tell_reviewers
 from dcai.corrections.decisions.settings import settings_of
+from dcai.corrections.decisions.standing import was_looked_at
 from dcai.corrections.exhibits.cards import make_card, make_item, make_said
 from dcai.corrections.exhibits.clusters import MergeOrder, order_merge
 from dcai.corrections.exhibits.groups import Groups, make_groups, title_group
@@ -257,7 +258,7 @@ class Review(Steps):
     def _judge_suggestion(self, finding: str) -> bool | None:
         """Whether a reviewer took what a finding suggests; None where nobody looked at it."""
         line = self.decision_about(finding)
-        return None if line is None or "certificate" in line.why else self._took_suggestion(finding, line)
+        return None if line is None or not was_looked_at(line) else self._took_suggestion(finding, line)
 
     def _members(self, group: Group | str) -> list[str]:
         return self._groups.named(group.group if isinstance(group, Group) else group)

@@ -83,13 +83,11 @@ class Profile:
 
     def to_text(self) -> str:
         """Write the dictionary for a terminal."""
-        from dcai.base.display import show_text
+        from dcai.base.display import align, show_text
 
         shown = ["column", "kind", "missing", "distinct", "range", "description"]
         lines = [shown, *([show_text(_flat(row)[c], 48).replace("\n", " ") for c in shown] for row in self._rows())]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(shown))]
-        table = ["  ".join(t.ljust(w) for t, w in zip(line, widths, strict=True)).rstrip() for line in lines]
-        return "\n".join([self._headline(), "", *table, *([""] if self.notes else []), *self.notes])
+        return "\n".join([self._headline(), "", *align(lines), *([""] if self.notes else []), *self.notes])
 
     def to_html(self, path: str | Path | None = None) -> str | Path:
         """Write a page that needs no network; without a path, return its HTML."""

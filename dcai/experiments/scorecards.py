@@ -15,6 +15,7 @@ from dcai.base.table import Table, make_table, name_columns, read_frame
 from dcai.experiments.comparison import read_log
 from dcai.experiments.dictionaries import find_veil
 from dcai.experiments.results.grades import ATTENTION, GOOD, UNKNOWN, Part, Scorecard
+from dcai.findings.labels.classes import read_labels
 from dcai.findings.summary import describe_errors, records_of
 from dcai.findings.wording import count, name_some
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 DEFINED = ("conflicts", "label_names", "variants", "patterns")
 WANTED_CLASS = 50  # rows that a class should have
+SINGLE = 3  # so few rows of a class may be slips of the hand
+NAMED = 5
 CONFLICTING = 0.01  # of the rows; below, contradictions are single cases for the review
 WRONG = 0.01  # of the labels, at the low end of the estimate
 
@@ -179,13 +182,7 @@ def _check_coverage(table: Table, model: Any, by: Any, veil: Veil, seed: int) ->
     steps: list[str] = []
     rare: dict[str, int] = {}
     if task == "classification":
-        counts = table.frame[table.label].value_counts()
-        rare = {str(c): int(n) for c, n in counts.items() if n < WANTED_CLASS}
-        facts.append(f"Of {len(counts):,} classes {len(rare):,} have fewer than {WANTED_CLASS} rows.")
-        steps += [
-            f"Collect at least {WANTED_CLASS - n:,} more rows of the class {veil.show(c, table.label)!r}: it has {n:,}."
-            for c, n in rare.items()
-        ][:5]
+        rare = _check_classes(table, table.label, veil, facts, steps)
     if len(table) < 4 * WANTED_CLASS:
         return Part(
             "coverage",
@@ -211,6 +208,29 @@ def _check_coverage(table: Table, model: Any, by: Any, veil: Veil, seed: int) ->
     status = ATTENTION if rare or len(worse) else GOOD
     figures = {"rare_classes": len(rare), "worse_groups": len(worse), "model_accuracy": found.accuracy}
     return Part("coverage", _QUESTIONS["coverage"], status, tuple(facts), tuple(steps), figures)
+
+
+def _check_classes(table: Table, label: str, veil: Veil, facts: list[str], steps: list[str]) -> dict[str, int]:
+    """Return the rare classes with their rows; other spellings of a class count as that class, not as rare ones."""
+    labels = read_labels(table.frame[label], label)
+    rare = {str(c): int(n) for c, n in zip(labels.names, labels.counts, strict=True) if n < WANTED_CLASS}
+    facts.append(f"Of {len(labels.names):,} classes {len(rare):,} have fewer than {WANTED_CLASS} rows.")
+    if labels.variants:
+        said = [f"{veil.show(v.spelling, label)!r} as {veil.show(v.name, label)!r}" for v in labels.variants]
+        more = f" and {len(said) - NAMED:,} more" if len(said) > NAMED else ""
+        facts.append(f"Counted as the classes that they seem to spell: {', '.join(said[:NAMED])}{more}.")
+    single = [c for c, n in rare.items() if n <= SINGLE]
+    if single:
+        shown = name_some([str(veil.show(c, label)) for c in single])
+        steps.append(
+            f"Look at the classes of {SINGLE} rows or fewer first ({shown}): a slip is to be corrected, not to be collected."
+        )
+    steps += [
+        f"Collect at least {WANTED_CLASS - n:,} more rows of the class {veil.show(c, label)!r}: it has {n:,}."
+        for c, n in rare.items()
+        if c not in single
+    ][:5]
+    return rare
 
 
 def _check_feedback(table: Table, production: Any, seed: int) -> Part:

@@ -1,8 +1,9 @@
 """Results by the content that they were made from, so that an audit after a few fixes pays for what changed only.
 
 A key is made of the cells themselves, never of names, versions or identities: what was changed is made anew, what was
-not comes back as it was, and an audit says the same with a cache as without. It lives in the process, holds no more than
-`Cache.limit` bytes, and drops first what was not used for longest.
+not comes back as it was, and an audit says the same with a cache as without. Models of labels alone are kept to be brought
+up to date with a few other labels: what they say then is what they would say learnt anew within the tolerance that `audit`
+states. It lives in the process, holds no more than `Cache.limit` bytes, and drops first what was not used for longest.
 """
 
 from __future__ import annotations
@@ -56,8 +57,13 @@ class Cache:
                 found: T = self._kept[key][0]
                 return found
         made = make()
-        self._keep(key, made)
+        self.keep(key, made)
         return made
+
+    def recall(self, key: str | None) -> Any:
+        """Return what is kept for a key; None where nothing is."""
+        with self._lock:
+            return self._kept.get(str(key), (None, 0))[0]
 
     def clear(self) -> None:
         """Forget everything."""
@@ -65,7 +71,10 @@ class Cache:
             self._kept.clear()
             self.used = 0
 
-    def _keep(self, key: str, value: Any) -> None:
+    def keep(self, key: str | None, value: Any) -> None:
+        """Keep a value for a key, in the place of what was kept for it; what has no key is not kept."""
+        if key is None:
+            return
         size, most = measure_size(value), self._find_limit()
         if size > most:
             return
@@ -107,7 +116,7 @@ def measure_size(value: Any) -> int:
     if isinstance(value, Sequence) and hasattr(value, "values"):
         return measure_size(value.values)
     if isinstance(value, list | tuple):
-        plain = not value or isinstance(value[0], int | float | str)
+        plain = not value or all(isinstance(its, int | float | str | None) for its in (value[0], value[-1]))
         return (_OBJECT * len(value) if plain else sum(map(measure_size, value))) + sys.getsizeof(value)
     return sys.getsizeof(value)
 

@@ -179,10 +179,10 @@ class Evidence:
 
     def recall(self, what: str, make: Callable[[], T]) -> T:
         """Return what was made of the same features before, or make it; the label must have no part in it."""
-        return CACHE.get(self._mark and f"{what} {self._mark}", make)
+        return CACHE.get(self.mark and f"{what} {self.mark}", make)
 
     @cached_property
-    def _mark(self) -> str | None:
+    def mark(self) -> str | None:
         """What the features are, in canonical order; None where their cells alone do not tell."""
         table, given = self.table, self.settings.features
         if any(table.kinds[name] == "image" for name in table.features):
@@ -279,13 +279,13 @@ class Evidence:
     def twins(self) -> Rows:
         """A number for each row, the same for rows that no fold may part: alike to a model, or of one group, shape (n,)."""
         if self.table.groups is None:
-            return self._alike
+            return self.alike
         from dcai.findings.labels.grouping import join_groups, number_groups
 
-        return join_groups(self._alike, number_groups(self.table))
+        return join_groups(self.alike, number_groups(self.table))
 
     @cached_property
-    def _alike(self) -> Rows:
+    def alike(self) -> Rows:
         """A number for each row, the same for rows that look the same to a model, shape (n,)."""
         given = self.settings.features
         if given is None:

@@ -17,17 +17,21 @@ from dcai.base.display import show_share
 from dcai.base.errors import DcaiError, InputError, shorten
 from dcai.base.records import CheckStatus
 from dcai.base.table import Table
+from dcai.findings.costs import estimate_stages
 from dcai.findings.detectors import Detector, is_ours
 from dcai.findings.evidence import Evidence, Settings, Unmet, make_evidence
 from dcai.findings.labels.estimates import ErrorEstimate
 from dcai.findings.labels.noise import Noise
 from dcai.findings.labels.prediction import check_model
 from dcai.findings.memory import release_after
-from dcai.findings.progress import Progress
+from dcai.findings.progress import Progress, expect
 from dcai.findings.report import Audit
 from dcai.findings.shape import COLUMNS, FOUND, NOTE
+from dcai.findings.wording import TOO_PLAIN, say_apart
 
 _TO_JSON = json.JSONEncoder(ensure_ascii=True, sort_keys=True, default=str).encode  # made once: names are many
+# Those that look for wrong values, column by column.
+_OF_CELLS = ("missing", "variants", "patterns", "dependencies", "ranges")
 # Our detectors that see nothing but the features: what they say of a table holds whatever its labels are.
 OF_FEATURES = ("near_duplicates", "variants", "patterns", "dependencies", "ranges", "outliers")
 
@@ -36,6 +40,8 @@ def run_detectors(
     shown: Table, table: Table, settings: Settings, detectors: Mapping[str, Detector], tell: Progress
 ) -> Audit:
     """Ask every detector about `table`, and report in terms of `shown`: the same rows as the caller gave them."""
+    expect(tell, estimate_stages(table, detectors))
+    tell("sorting", 0, 1)
     evidence = make_evidence(table, settings, tell)
     _check_label(evidence)
     back = np.argsort(evidence.positions, kind="stable")
@@ -144,6 +150,8 @@ def _caution(noise: Noise) -> str:
             f"{agrees}, hardly more than the commonest class alone ({show_share(noise.commonest)}). The columns say little about this "
             "label: take what is found about it as guesses."
         )
+    if noise.settled:
+        return f"{agrees}. {TOO_PLAIN}"
     return f"{agrees}. Where classes overlap by nature, part of its disagreement is no error: look before you accept a suggestion."
 
 
@@ -164,6 +172,8 @@ def _run(detector: Detector, evidence: Evidence) -> tuple[pd.DataFrame | None, A
         if isinstance(error, DcaiError) and is_ours(detector):
             raise  # the user's input is at fault, and the message says how
         status, reason, found = "failed", f"{type(error).__name__}: {shorten(str(error))}", None
+    if status != "failed" and detector.name in _OF_CELLS and is_ours(detector):
+        reason = "; ".join(filter(None, [reason, *_say_apart(detector.name, evidence.table)]))
     line = {
         "detector": detector.name,
         "status": status,
@@ -173,6 +183,12 @@ def _run(detector: Detector, evidence: Evidence) -> tuple[pd.DataFrame | None, A
         "seconds": round(time.perf_counter() - start, 3),
     }
     return found, score, line
+
+
+def _say_apart(detector: str, table: Table) -> list[str]:
+    """Say which columns a detector of wrong values left out, for they identify rows or are somebody's answers."""
+    groups = [table.groups] if table.groups is not None and detector != "missing" else []
+    return say_apart({"key": table.key, "groups": groups, "annotators": table.hidden})
 
 
 def _ask(detector: Detector, evidence: Evidence) -> tuple[pd.DataFrame, npt.NDArray[np.float32] | None]:
@@ -239,7 +255,7 @@ def _place_peers(peers: list[list[int]], positions: npt.NDArray[np.intp]) -> lis
     """Say where peers stand in the caller's order, all of them at once."""
     flat = np.fromiter(chain.from_iterable(peers), dtype=np.intp)
     placed = iter(positions[flat].tolist())
-    return [list(islice(placed, len(its))) for its in peers]
+    return [list(islice(placed, len(its))) if its else its for its in peers]  # most have none
 
 
 def name_findings(table: Table, found: pd.DataFrame) -> pd.DataFrame:

@@ -249,30 +249,30 @@ def to_text(audit: Audit, worst: int = _SHOWN) -> str:
     lines = [f"{_describe_size(audit)}; {describe_coverage(audit)}."]
     errors = describe_errors(audit)
     lines += [f"{errors}."] if errors else []
-    lines += [_flat(audit.caution, 400)] if audit.caution else []
+    lines += [flatten(audit.caution, 400)] if audit.caution else []
     counts = audit.findings["detector"].value_counts()
     width = max((len(str(n)) for n in audit.checks["detector"]), default=0)
     for check in records_of(audit.checks):
         result = f"{counts.get(check.detector, 0):>8,}" if check.status == "ran" else f"{check.status:>8}"
-        lines.append(f"  {check.detector:<{width}} {result}  {_flat(check.reason, _REASON)}".rstrip())
+        lines.append(f"  {check.detector:<{width}} {result}  {flatten(check.reason, _REASON)}".rstrip())
     lines += [limits] if (limits := describe_limits(audit)) else []
     whole = pick_whole(audit)
     lines += ["About columns, groups and the table as a whole:"] if len(whole) else []
     veil = make_veil(audit)
     for f in records_of(whole):
-        about = "table" if f.column is None else _flat(f.column, 40)
-        lines.append(f"  {f.doubt:.2f} {f.detector}  {about}: {_flat(veil.say(f), 400)}")
+        about = "table" if f.column is None else flatten(f.column, 40)
+        lines.append(f"  {f.doubt:.2f} {f.detector}  {about}: {flatten(veil.say(f), 400)}")
     if (audit.findings["row"] >= 0).any():
         lines.append("The worst:")
     for f in records_of(pick_worst(audit, worst)):
         where = f"row {f.row}" if f.part is None else f"row {f.row}, part {f.part}"
-        place = f"{where}, {_flat(f.column, 40)}" if f.column is not None else where
+        place = f"{where}, {flatten(f.column, 40)}" if f.column is not None else where
         given, suggested = veil.show(f.given, f.column), veil.show(f.suggested, f.column)
-        change = f"{_flat(given, 40)} -> {_flat(suggested, 40)}  " if suggested is not None else ""
-        lines.append(f"  {f.doubt:.2f} {f.detector}  {place}: {change}{_flat(veil.say(f), 160)}")
+        change = f"{flatten(given, 40)} -> {flatten(suggested, 40)}  " if suggested is not None else ""
+        lines.append(f"  {f.doubt:.2f} {f.detector}  {place}: {change}{flatten(veil.say(f), 160)}")
     return "\n".join(lines)
 
 
-def _flat(value: object, limit: int) -> str:
+def flatten(value: object, limit: int) -> str:
     """Write a value on one line, without anything that a terminal would obey."""
     return show_text(value, limit).replace("\n", "\\n").replace("\t", "\\t")

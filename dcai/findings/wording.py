@@ -19,6 +19,11 @@ PLAIN_MODELS = {
     "discriminant of meanings": "meanings of texts (class averages)",
     "logistic regression of meanings": "meanings of texts (logistic regression)",
 }
+TOO_PLAIN = (
+    "Either hardly any label is wrong, or columns and labels were made from each other (rules, votes, codes, what came after), or "
+    "probabilities of your own come from a model that has seen these rows: then wrong labels look right, and only other columns, "
+    "named in features=[...], or other probabilities can tell."
+)
 LEAST_SHARE = 0.005
 MOST_NAMED = 5
 LONGEST_NAME = 40
@@ -103,3 +108,14 @@ def count_unlabelled(rows: int, what: str = "label") -> list[str]:
         if rows
         else []
     )
+
+
+def say_apart(what: Mapping[str, Sequence[str]]) -> list[str]:
+    """Say which columns were not searched as they are there for something else.
+
+    Examples
+    --------
+    >>> say_apart({"key": ["id"], "groups": []})
+    ["not searched, being the key: 'id'"]
+    """
+    return [f"not searched, being the {role}: {name_some(names)}" for role, names in what.items() if names]

@@ -2,7 +2,7 @@
 
 Both ways do the same sums in the same order, on one thread, and results are put together in the order of the tasks: so an
 audit says the same whoever worked for it, to the last bit on processors of one kind. What a worker held when it ended is
-done anew, by the others or, at last, here.
+done anew, by the others or, at last, here. After Ctrl-C no worker begins anything more; a task under way runs to its end.
 
 What workers share is the folds of the models of labels (and, of many rows, single trees), and the passes over Parquet that
 count all rows and judge all labels. How the cost grows:
@@ -32,8 +32,10 @@ Work = Callable[[Any, Any], T]
 
 # All of what the tasks read is sent anew at most so often; what is still not done is done here.
 ROUNDS = 3
+PATIENCE = 10.0  # seconds, before it is asked whether there are workers still
 _LIBRARIES = ("dcai", "numpy", "pandas", "scipy", "scikit-learn", "pyarrow")
 _CLIENT: ContextVar[Any] = ContextVar("client", default=None)
+_SENT: ContextVar[list[Any]] = ContextVar("sent")  # what workers were asked for last, done or not
 
 
 @contextmanager
@@ -47,10 +49,14 @@ def use_client(client: Any) -> Iterator[None]:
     """
     if client is not None:
         _check_client(client)
-    token = _CLIENT.set(client)
+    token, sent = _CLIENT.set(client), _SENT.set([])
     try:
         yield
     finally:
+        # Who stops early, by Ctrl-C above all, leaves workers nothing that they would still begin.
+        for future in _SENT.get():
+            future.release()
+        _SENT.reset(sent)
         _CLIENT.reset(token)
 
 
@@ -122,8 +128,9 @@ def _send(client: Any, work: Work[T], shared: Any, tasks: Sequence[Any]) -> Iter
         try:
             held = client.scatter(shared, broadcast=True, hash=False)
             futures = [client.submit(_do_there, work, held, task, pure=False) for task in tasks[done:]]
+            _SENT.get()[:] = futures
             for future in futures:
-                found = future.result()
+                found = _wait(client, future)
                 future.release()
                 done += 1
                 yield found
@@ -137,6 +144,16 @@ def _send(client: Any, work: Work[T], shared: Any, tasks: Sequence[Any]) -> Iter
         else:
             return
     yield from _do_here(work, shared, tasks[done:])
+
+
+def _wait(client: Any, future: Any) -> Any:
+    """Wait for a result as long as there is a worker that may bring it: without any, it would be for ever."""
+    while True:
+        try:
+            return future.result(timeout=PATIENCE)
+        except TimeoutError:
+            if future.done() or not client.nthreads():
+                raise
 
 
 def _check_client(client: Any) -> None:

@@ -37,8 +37,8 @@ def trace(path: str | Path, *, root: str | Path | None = None) -> Lineage:
     Returns
     -------
     Lineage
-        With `runs` (nearest first), `corrections` (those that stood, undisputed, in the declared logs when the runs
-        read them), `to_frame()` and a graph. Files are recognised by their content, wherever they were moved.
+        With `runs` (nearest first), `corrections` (those that stood, undisputed, in the logs that the runs opened, as they
+        were then), `to_frame()` and a graph. Files are recognised by their content, wherever they were moved.
 
     Raises
     ------
@@ -62,6 +62,12 @@ def trace(path: str | Path, *, root: str | Path | None = None) -> Lineage:
         f"The log {one.path} as {one.run} read it is lost: neither the file nor git holds it any more."
         for one in logs
         if one.applied is None
+    ]
+    lost += [
+        f"Which correction logs {name_of(one)} read is not known, for its kernel could not be watched: those count that its "
+        "code names. Declare them: `corrections` in pipeline.yaml."
+        for one in (n.run for n in graph.nodes)
+        if one is not None and one.corrections_known == "named"
     ]
     sensitive = frozenset(find_settings(top).sensitive)
     return Lineage(name, tuple(graph.nodes), tuple(graph.edges), logs, (*more, *lost, *notes), sensitive)

@@ -106,6 +106,8 @@ def run(  # noqa: PLR0913 (one argument for each option of `dcai run`)
     kernels: KernelPool | None = None,
     smoke: int | None = None,
     if_due: bool = False,
+    on: str | None = None,
+    client: Any = None,
     progress: Progress | None = None,
 ) -> Run:
     """Run a pipeline, or any notebook, and return what happened; a notebook that fails is no exception.
@@ -144,6 +146,11 @@ def run(  # noqa: PLR0913 (one argument for each option of `dcai run`)
         A smoke run is no run to compare with, and its outputs do not stand.
     if_due : bool
         Run only when `due` says so; otherwise return the last good run, `skipped`.
+    on : str, optional
+        The address of a Dask scheduler whose workers see the repository at the same path: the run is carried out there,
+        and goes on where its worker is killed. Of the options above, `run_id`, `cell_timeout` and `timeout` go with it.
+    client : distributed.Client, optional
+        An existing client, instead of `on`.
     progress : callable, optional
         Called with each event of the run's journal as it happens, and with "tick" a few times a second.
 
@@ -168,7 +175,7 @@ def run(  # noqa: PLR0913 (one argument for each option of `dcai run`)
         pipeline, parameters, root=root, kernel=kernel, cwd=cwd, output=output, run_id=run_id,
         cell_timeout=cell_timeout, timeout=timeout, start_timeout=start_timeout,
         output_limit=output_limit, resume=resume, keep_kernel=keep_kernel, kernels=kernels, smoke=smoke,
-        if_due=if_due, progress=progress,
+        if_due=if_due, on=on, client=client, progress=progress,
     )  # fmt: skip
     if done.status == "interrupted":
         raise KeyboardInterrupt if done.exit_code == 130 else SystemExit(done.exit_code)  # noqa: PLR2004 (128 + SIGINT)
@@ -193,6 +200,8 @@ def carry_out(  # noqa: PLR0913 (those of `run`)
     kernels: KernelPool | None = None,
     smoke: int | None = None,
     if_due: bool = False,
+    on: str | None = None,
+    client: Any = None,
     progress: Progress | None = None,
 ) -> Run:
     """Do what `run` does, but return an interrupted run too; for shells, which have exit codes.
@@ -202,6 +211,17 @@ def carry_out(  # noqa: PLR0913 (those of `run`)
     >>> carry_out("train").exit_code  # doctest: +SKIP
     0
     """
+    if on is not None or client is not None:
+        _refuse_with_cluster(
+            kernel=kernel, cwd=cwd, output=output, start_timeout=start_timeout, output_limit=output_limit, resume=resume,
+            keep_kernel=keep_kernel, kernels=kernels, smoke=smoke, if_due=if_due or None, progress=progress,
+        )  # fmt: skip
+        from dcai.pipelines.variations.sweeping import run_elsewhere
+
+        if on is not None and client is not None:
+            raise InputError("A run goes to a cluster by its address (on) or by a client. Give one of them.")
+        limits = {"timeout": timeout, "cell_timeout": cell_timeout}
+        return Run(*run_elsewhere(pipeline, parameters or {}, on, client=client, root=root, run_id=run_id, **limits))
     with Alarm(pipeline, root):
         plan = make_plan(pipeline, parameters or {}, root=root, kernel=kernel, cwd=cwd, run_id=run_id, resume=resume)
         plan = replace(plan, limits=limits_of(plan.limits, cell_timeout, timeout, start_timeout, output_limit))
@@ -215,6 +235,16 @@ def carry_out(  # noqa: PLR0913 (those of `run`)
             kernels.require_ready(plan.kernel)
         with watch_signals() as interruption:
             return Run(*Operation(plan, interruption, progress, target, kernels, keep).carry_out(sample))
+
+
+def _refuse_with_cluster(**options: Any) -> None:
+    """Refuse what needs the kernel at hand, for a run on a cluster."""
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(
+                f"{name!r} (--{name.replace('_', '-')}) cannot be used with a cluster (on, client, --on). Leave it away, or run "
+                "here."
+            )
 
 
 def _find_good(plan: Plan) -> Run | None:

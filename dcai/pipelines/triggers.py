@@ -21,7 +21,7 @@ from dcai.pipelines.conditions import clock, table_drift, verdicts
 from dcai.pipelines.course.plans import expect_values
 from dcai.pipelines.definitions.definition import FOLDER, Pipeline, list_pipelines, load_pipeline
 from dcai.pipelines.definitions.patterns import fill_paths
-from dcai.pipelines.definitions.readings import list_code, list_logs
+from dcai.pipelines.definitions.readings import list_code, list_due_logs
 from dcai.pipelines.names import find_root
 from dcai.pipelines.notebooks import documents
 
@@ -245,7 +245,7 @@ class _Look:
 
     def corrections(self) -> Iterator[Reason]:
         stated = self.one.triggers.get("corrections", True)
-        paths = stated if isinstance(stated, list) else list_logs(self.one)
+        paths = stated if isinstance(stated, list) else list_due_logs(self.one, self.last)
         yield from self._compare("corrections", paths, self.last.corrections, whole=not isinstance(stated, list))
 
     def _compare(

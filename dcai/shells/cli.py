@@ -11,6 +11,7 @@ import click
 
 from dcai import __version__
 from dcai.base.errors import DcaiError, GitError, InputError, LogError, RunError, StaleError
+from dcai.base.thrift import spare_imports
 
 # Each verb, the module that holds its command, and its line in `dcai --help` (so that help loads nothing).
 COMMANDS = {
@@ -91,6 +92,7 @@ def code_of(error: BaseException) -> int:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; the only place where dcai's errors end a process."""
+    spare_imports()
     try:
         # Outside click's standalone mode a command's `exit(code)` comes back as the result.
         code = cli.main(arguments, prog_name="dcai", standalone_mode=False)
@@ -102,5 +104,5 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except (DcaiError, OSError) as error:
-        click.echo(f"dcai: {error}", err=True)
+        click.echo(f"dcai: {error.at_command_line if isinstance(error, DcaiError) else error}", err=True)
         sys.exit(code_of(error))

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from dcai.base.errors import InputError
+
 EXIT_STALE = 4
+
+renamed = click.option(
+    "--rename", multiple=True, metavar="OLD=NEW", help="A column that was renamed since the review; may be repeated."
+)
+
+
+def read_renames(texts: Iterable[str]) -> dict[str, str]:
+    """Read what `--rename` says: the old name of each column, and its new one."""
+    names = [text.partition("=") for text in texts]
+    for old, mark, new in names:
+        if not (old and mark and new):
+            raise InputError.wrong_value(
+                "--rename", "dcai", "OLD=NEW, the old and the new name of a column", old + mark + new
+            )
+    return {old: new for old, _, new in names}
 
 
 @click.command()
@@ -23,14 +41,17 @@ EXIT_STALE = 4
     default="raise",
     help="What to do with corrections that do not fit.",
 )
+@renamed
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def apply(file: Path, log: Path, out: Path, stale: Literal["raise", "skip"], *, as_json: bool) -> None:
+def apply(
+    file: Path, log: Path, out: Path, stale: Literal["raise", "skip"], rename: tuple[str, ...], *, as_json: bool
+) -> None:
     """Write a corrected copy of FILE; cells that no correction of LOG touches stay byte-identical."""
     from dcai.base.contract import to_json
     from dcai.corrections.files import apply_to_file
     from dcai.corrections.log import CorrectionLog
 
-    done = apply_to_file(file, CorrectionLog.read(log), out, stale=stale)
+    done = apply_to_file(file, CorrectionLog.read(log), out, stale=stale, rename=read_renames(rename))
     if as_json:
         click.echo(to_json(done))
         return
@@ -46,8 +67,9 @@ def apply(file: Path, log: Path, out: Path, stale: Literal["raise", "skip"], *, 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("log", type=click.Path(path_type=Path))
+@renamed
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a correction.")
-def check(file: Path, log: Path, *, as_json: bool) -> None:
+def check(file: Path, log: Path, rename: tuple[str, ...], *, as_json: bool) -> None:
     """Say of each standing correction of LOG whether it fits FILE, is applied, stale, absent or disputed.
 
     The exit code is 4 where `dcai apply` would refuse.
@@ -57,7 +79,7 @@ def check(file: Path, log: Path, *, as_json: bool) -> None:
     from dcai.corrections.log import CorrectionLog
 
     corrections = CorrectionLog.read(log)
-    checks = corrections.check(read_file(file))
+    checks = corrections.check(read_file(file), rename=read_renames(rename))
     for line in checks.to_dict("records"):
         if as_json:
             click.echo(json.dumps(line, ensure_ascii=False))

@@ -192,14 +192,11 @@ def run(
     from dcai.base import contract
     from dcai.pipelines.archive.ledger import one_line
     from dcai.pipelines.runs import carry_out
-    from dcai.shells.cli_sweep import run_on
 
     values = parse_values(target, root, parameters, files)
     with show_warnings():
-        if on is not None:
-            done = run_on(on, target, values, root, options)
-        else:
-            done = carry_out(target, values, root=root, progress=None if quiet else _Reporter(), **options)
+        report = None if quiet or on is not None else _Reporter()
+        done = carry_out(target, values, root=root, on=on, progress=report, **options)
     if as_json:
         click.echo(contract.to_json(done.record))
     else:

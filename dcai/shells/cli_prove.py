@@ -6,11 +6,17 @@ import json
 import math
 import sys
 from dataclasses import asdict
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+SOON = 2.0  # seconds until the fits so far tell how long the others take
+LONG = 120.0
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from dcai.experiments.prospects.curves import Curve
@@ -112,7 +118,7 @@ def compare(  # noqa: PLR0913, PLR0917 (click passes every option by name)
         repeats=repeats,
         scoring=list(scoring) or None,
         random_state=seed,
-        progress=_tell,
+        progress=_Teller(),
     )
     _print(comparison, form)
     if output is not None:
@@ -164,7 +170,7 @@ def curve(frame: str, key: tuple[str, ...], seed: int, form: str | None, output:
 
     if output is not None:
         check_target(output, "curve")
-    found = curve(frame, key=key or None, random_state=seed, progress=_tell, **options)
+    found = curve(frame, key=key or None, random_state=seed, progress=_Teller(), **options)
     _print(found, form)
     if output is not None:
         click.echo(f"Saved to {found.save(output)}.", err=True)
@@ -180,12 +186,39 @@ def _print(result: Comparison | Curve, form: str | None) -> None:
         click.echo(writers[form]())
 
 
-def _tell(done: int, total: int, model: str) -> None:
-    """Show progress on standard error: one line that is written over in a terminal, few lines elsewhere."""
-    if sys.stderr.isatty():
-        click.echo(f"\r\033[K{done} of at most {total} fits: {model}", err=True, nl=False)
-    elif done == 0:
-        click.echo(f"Fitting at most {total} models.", err=True)
+class _Teller:
+    """Shows progress on standard error: one line that is written over in a terminal, two lines elsewhere.
+
+    Both say how long the rest will take, from the fits so far: the second line once they tell something.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._started = clock()
+        self._told = False
+
+    def __call__(self, done: int, total: int, model: str) -> None:
+        spent = self._clock() - self._started
+        left = _say_seconds(spent / done * (total - done)) if done and spent >= SOON else ""
+        if sys.stderr.isatty():
+            rest = f", at most {left} left" if left else ""
+            click.echo(f"\r\033[K{done} of at most {total} fits{rest}: {model}", err=True, nl=False)
+        elif done == 0:
+            click.echo(f"Fitting at most {total} models.", err=True)
+        elif left and not self._told:
+            self._told = True
+            click.echo(f"{done} fitted; the others take at most {left}.", err=True)
+
+
+def _say_seconds(seconds: float) -> str:
+    """Say how long something takes, no finer than anybody wants to know.
+
+    Examples
+    --------
+    >>> _say_seconds(42.3), _say_seconds(600.0)
+    ('about 42 s', 'about 10 min')
+    """
+    return f"about {seconds:.0f} s" if seconds < LONG else f"about {seconds / 60:.0f} min"
 
 
 def _plain(result: Comparison | Curve) -> dict[str, Any]:

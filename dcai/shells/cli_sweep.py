@@ -14,7 +14,6 @@ import click
 from dcai.base.errors import InputError
 
 if TYPE_CHECKING:
-    from dcai.pipelines.runs import Run
     from dcai.pipelines.variations.sweeps import Sweep
 
 
@@ -29,6 +28,10 @@ if TYPE_CHECKING:
 @click.option("--memory", metavar="SIZE", help="What a kernel may take, such as '2 GB'; one that takes more is ended.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="What a run may take.")
 @click.option("--cell-timeout", type=float, metavar="SECONDS", help="What one cell may take.")
+@click.option("--warm", is_flag=True, help="Import once, for all runs, what the notebook imports.")
+@click.option(
+    "--preload", multiple=True, metavar="MODULE", help="Like --warm, but MODULE (one or more) and nothing else."
+)
 @click.option("--id", "sweep_id", metavar="SWEEP", help="Go on with an earlier sweep: what has ended is not run again.")
 @click.option("--chart", type=click.Path(dir_okay=False), metavar="FILE", help="Draw to .svg, .png or .html.")
 @click.option("--quiet", is_flag=True, help="No progress.")
@@ -45,6 +48,8 @@ def sweep(
     root: str | None,
     chart: str | None,
     quiet: bool,
+    warm: bool,
+    preload: tuple[str, ...],
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -54,6 +59,7 @@ def sweep(
     if bool(parameters) == bool(file):
         raise InputError("A sweep needs values: give -p NAME=V1,V2 (one or more), or -f FILE with parameter sets.")
     grid: Any = file or _parse_grid(target, root, parameters)
+    options["warm"] = preload or warm
     made = run_sweep(target, grid, root=root, progress=None if quiet else _Reporter(), **options)
     if chart is not None:
         made.chart().save(chart)
@@ -90,18 +96,6 @@ def _print_rows(made: Sweep) -> None:
         facts += [f"{k}={v}" for part in ("parameters", "metrics") for k, v in row[part].items()]
         facts += [f"{row['seconds']:.1f} s"] if row.get("seconds") is not None else []
         click.echo(one_line("  ".join([*facts, row.get("error", "")]).rstrip(), 500))
-
-
-def run_on(on: str, target: str, values: dict[str, Any], root: str | None, options: dict[str, Any]) -> Run:
-    """Do what `dcai run --on` asks for; options that need the kernel at hand are refused."""
-    from dcai.pipelines.runs import Run
-    from dcai.pipelines.variations.sweeping import run_elsewhere
-
-    known = ("run_id", "timeout", "cell_timeout")
-    for name, value in options.items():
-        if value not in (None, False) and name not in known:
-            raise InputError(f"--{name.replace('_', '-')} cannot be used with --on. Leave it away, or run here.")
-    return Run(*run_elsewhere(target, values, on, root=root, **{k: options[k] for k in known}))
 
 
 class _Reporter:

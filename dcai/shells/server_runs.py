@@ -153,7 +153,7 @@ def _kernel_of(process: psutil.Process) -> str:
     """Return the id of the run that a process is the kernel of, "" where it is none."""
     import psutil
 
-    from dcai.pipelines.runtime.notebook import RUN_FOLDER
+    from dcai.base.testimony import RUN_FOLDER
 
     with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         return Path(process.environ().get(RUN_FOLDER, "")).name

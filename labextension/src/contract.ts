@@ -303,6 +303,8 @@ export interface RunRecord {
   purpose?: string;
   origin?: string | null;
   upstream?: string[];
+  corrections_known?: string | null;
+  corrections_left?: string[];
 }
 
 export interface PipelineSummary {

@@ -4,6 +4,7 @@ import { ICommandPalette, InputDialog, Notification } from '@jupyterlab/apputils
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { Api } from './api';
 import { audit, review } from './audit';
+import { guardClosing } from './closing';
 import { joinPath, statusText } from './format';
 import { dcaiIcon } from './icons';
 import { type Ended, PanelModel } from './model';
@@ -62,6 +63,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       addCommand(parts, command);
       palette?.addItem({ command: command.id, category: CATEGORY });
     }
+    tracker.widgetAdded.connect((_, notebook) => void guardClosing(notebook));
     tracker.currentChanged.connect(() => {
       for (const command of commands) {
         app.commands.notifyCommandChanged(command.id);

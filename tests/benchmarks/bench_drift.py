@@ -1,9 +1,11 @@
 """False alarms of `drift` where nothing changed, and its power beside plain tests and a stability index.
 
-    python -m tests.benchmarks.bench_drift [--draws 1000] [--repeats 100]
+    python -m tests.benchmarks.bench_drift [--draws 1000] [--repeats 100] [--only alarms|bonds|power]
 
-The peers: each column by scipy's Kolmogorov-Smirnov or chi-squared test, corrected by Bonferroni (what monitoring
-libraries do by default), and the population stability index above 0.2 in ten bins (the rule of thumb of credit scoring).
+The peers: frouros (`pip install --no-deps frouros matplotlib contourpy cycler fonttools kiwisolver pyparsing`: what it pins is
+older than what dcai needs), each column by its Kolmogorov-Smirnov or chi-squared test, corrected by Bonferroni, and its
+maximum mean discrepancy of the numbers with 100 permutations; where it is not installed, SciPy's two tests alone. And the
+population stability index above 0.2 in ten bins (the rule of thumb of credit scoring).
 """
 
 from __future__ import annotations
@@ -121,17 +123,61 @@ def test_plainly(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     for name in one.columns:
         a, b = one[name].dropna(), other[name].dropna()
         if pd.api.types.is_bool_dtype(a) or a.dtype == object or isinstance(a.dtype, pd.StringDtype):
-            table = pd.crosstab(np.repeat([0, 1], [len(a), len(b)]), np.concatenate([a.astype(str), b.astype(str)]))
-            chances.append(stats.chi2_contingency(table).pvalue)
+            chances.append(compare_categories(a.astype(str).to_numpy(dtype=str), b.astype(str).to_numpy(dtype=str)))
         else:
-            chances.append(
-                stats.ks_2samp(
-                    a.astype("int64") if a.dtype.kind == "M" else a,
-                    b.astype("int64") if b.dtype.kind == "M" else b,
-                    method="asymp",
-                ).pvalue
-            )
+            chances.append(compare_numbers(*(to_floats(column) for column in (a, b))))
     return min(chances) * len(chances) <= ALPHA
+
+
+def to_floats(column: pd.Series) -> np.ndarray:
+    """Read numbers and dates as floats."""
+    return (column.astype("int64") if column.dtype.kind == "M" else column).to_numpy(dtype=float)
+
+
+def find_frouros():
+    """Return the library's detectors, or None."""
+    try:
+        from frouros.detectors import data_drift
+    except ImportError:
+        return None
+    return data_drift
+
+
+PEER = find_frouros()
+
+
+def compare_numbers(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the p-value of a Kolmogorov-Smirnov test."""
+    if PEER is None:
+        return float(stats.ks_2samp(a, b, method="asymp").pvalue)
+    detector = PEER.KSTest()
+    detector.fit(X=a)
+    return float(detector.compare(X=b)[0].p_value)
+
+
+def compare_categories(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the p-value of a chi-squared test."""
+    if PEER is None:
+        table = pd.crosstab(np.repeat([0, 1], [len(a), len(b)]), np.concatenate([a, b]))
+        return float(stats.chi2_contingency(table).pvalue)
+    detector = PEER.ChiSquareTest()
+    detector.fit(X=a)
+    return float(detector.compare(X=b)[0].p_value)
+
+
+def test_together(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Test the numbers together by the library's maximum mean discrepancy; never drift where it is not there."""
+    if PEER is None:
+        return False
+    from frouros.callbacks import PermutationTestDistanceBased
+
+    names = ["normal", "skewed", "heavy", "whole"]
+    ranks = pd.concat([one[names], other[names]]).rank(pct=True).fillna(0.5).to_numpy()
+    tests = [PermutationTestDistanceBased(num_permutations=100, random_state=0, num_jobs=1, name="chance")]
+    detector = PEER.MMD(callbacks=tests)
+    detector.fit(X=ranks[: len(one)])
+    # The smallest p-value of 100 permutations is 1 in 101.
+    return bool(detector.compare(X=ranks[len(one) :])[1]["chance"]["p_value"] <= 1 / 101 + 1e-9)
 
 
 def judge_index(one: pd.DataFrame, other: pd.DataFrame) -> bool:
@@ -159,44 +205,56 @@ def judge_index(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     return worst > 0.2
 
 
-def measure_power(repeats: int) -> list[tuple[str, float, float, float, float]]:
-    """Return how often each way finds each change."""
-    rows = []
+def measure_power(repeats: int) -> None:
+    """Print how often each way finds each change."""
+    names = "frouros" if PEER is not None else "SciPy"
+    print(f"\nshare of {repeats} draws found; columns and together: {names}")
+    print(f"{'change':28} {'size':>6} {'dcai':>6} {'columns':>8} {'together':>9} {'index':>6}", flush=True)
     for name, (sizes, change) in SHIFTS.items():
         for size in sizes:
-            hits = np.zeros(3)
+            hits = np.zeros(4)
             for number in range(repeats):
                 one, other = draw(ROWS, 10_000 + number), draw(ROWS, 20_000 + number)
                 now = change(other, size, np.random.default_rng(number))
-                hits += [drift(one, now, alpha=ALPHA).drifted, test_plainly(one, now), judge_index(one, now)]
-            rows.append((name, size, *(hits / repeats)))
-    return rows
+                ways = (drift(one, now, alpha=ALPHA).drifted, test_plainly(one, now), test_together(one, now))
+                hits += [*ways, judge_index(one, now)]
+            ours, plain, together, index = hits / repeats
+            print(f"{name:28} {size:6.2f} {ours:6.2f} {plain:8.2f} {together:9.2f} {index:6.2f}", flush=True)
+
+
+def measure_alarms(draws: int) -> None:
+    """Print how often something is called drift where nothing changed."""
+    for rows, label, number in ((ROWS, None, draws), (ROWS, "label", draws // 4), (60, None, draws // 4)):
+        started = time.process_time()
+        alarms, sure, kinds = count_alarms(number, label, rows)
+        highest = stats.binomtest(alarms, number).proportion_ci(0.95, "exact").high
+        print(
+            f"no change, {rows} rows a side, {'with' if label else 'no'} label: {alarms} alarms in {number} draws (95 % sure: at most {highest:.2%}; "
+            f"nominal {ALPHA:.0%}), {sure} without the least sizes; {(time.process_time() - started) / number:.2f} CPU s a call; {sorted(set(kinds))}",
+            flush=True,
+        )
+
+
+def measure_bonds(draws: int) -> None:
+    """Print the same where rows belong together."""
+    for how, alarms in count_bonded_alarms(draws).items():
+        print(f"no change, {ROWS} rows a side in fives, {how}: {alarms} alarms in {draws} draws", flush=True)
 
 
 def main() -> None:
-    """Print two tables."""
+    """Print false alarms, then power."""
+    parts: dict[str, Callable[[argparse.Namespace], None]] = {
+        "alarms": lambda asked: measure_alarms(asked.draws),
+        "bonds": lambda asked: measure_bonds(asked.draws // 4),
+        "power": lambda asked: measure_power(asked.repeats),
+    }
     reader = argparse.ArgumentParser()
     reader.add_argument("--draws", type=int, default=1000)
     reader.add_argument("--repeats", type=int, default=100)
+    reader.add_argument("--only", nargs="+", choices=parts, default=list(parts))
     asked = reader.parse_args()
-    for rows, label, draws in (
-        (ROWS, None, asked.draws),
-        (ROWS, "label", asked.draws // 4),
-        (60, None, asked.draws // 4),
-    ):
-        started = time.process_time()
-        alarms, sure, kinds = count_alarms(draws, label, rows)
-        highest = stats.binomtest(alarms, draws).proportion_ci(0.95, "exact").high
-        print(
-            f"no change, {rows} rows a side, {'with' if label else 'no'} label: {alarms} alarms in {draws} draws (95 % sure: at most {highest:.2%}; "
-            f"nominal {ALPHA:.0%}), {sure} without the least sizes; {(time.process_time() - started) / draws:.2f} CPU s a call; {sorted(set(kinds))}"
-        )
-        sys.stdout.flush()
-    for how, alarms in count_bonded_alarms(asked.draws // 4).items():
-        print(f"no change, {ROWS} rows a side in fives, {how}: {alarms} alarms in {asked.draws // 4} draws")
-    print(f"\n{'change':28} {'size':>6} {'dcai':>6} {'plain':>6} {'index':>6}   (share of {asked.repeats} draws found)")
-    for name, size, ours, plain, index in measure_power(asked.repeats):
-        print(f"{name:28} {size:6.2f} {ours:6.2f} {plain:6.2f} {index:6.2f}")
+    for name in asked.only:
+        parts[name](asked)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,21 @@
   each line is the whole call, start and end of the kernel included, with everything imported before.
 * `pool`: `--runs` runs with pandas and scikit-learn imported. `first` is the time from the call to the first output of
   the first cell. Every run looks for what the others may have left behind, and leaves something behind itself.
+* `sweep`: the same in a warm sweep of `--sets` runs; `first` is the time from the record's `started` to the end of the cell
+  that prints first, and `run` that from one run's end to the next one's.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +32,12 @@ import nbclient
 import nbformat
 import papermill
 
-from dcai.pipelines.archive.ledger import read_record
+from dcai.pipelines.archive.journal import read_journal
+from dcai.pipelines.archive.ledger import JOURNAL, read_record, run_folder
 from dcai.pipelines.engine import DcaiEngine
 from dcai.pipelines.processes.pool import KernelPool
 from dcai.pipelines.runs import run
+from dcai.pipelines.variations.sweeping import sweep
 from tests.pipelines.conftest import make_notebook
 
 _WORK = "import time\nbegan = time.perf_counter()\nwhile time.perf_counter() - began < {}:\n    pass"
@@ -55,7 +61,8 @@ def main() -> None:
     parser.add_argument("--kilobytes", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--only", nargs="*", default=["work", "output", "pool"])
+    parser.add_argument("--sets", type=int, default=20)
+    parser.add_argument("--only", nargs="*", default=["work", "output", "pool", "sweep"])
     chosen = parser.parse_args()
     papermill.engines.papermill_engines.register("dcai", DcaiEngine)
     with tempfile.TemporaryDirectory() as folder:
@@ -66,6 +73,8 @@ def main() -> None:
             measure_output(chosen.cells, chosen.kilobytes)
         if "pool" in chosen.only:
             measure_pool(chosen.runs)
+        if "sweep" in chosen.only:
+            measure_sweep(chosen.sets)
 
 
 def measure_work(seconds: float) -> None:
@@ -128,6 +137,34 @@ def measure_pool(runs: int) -> None:
         f"{statistics.median(walls):.2f} s, of it {statistics.median(busy):.2f} s of CPU in runner and kernel"
     )
     print(f"      {len(left)} traces of other runs, {len(pids)} processes, {len(drawn)} random numbers of {2 * runs}")
+
+
+def measure_sweep(runs: int) -> None:
+    """How soon the runs of a warm sweep begin, and whether any of them sees anything of another."""
+    nbformat.write(make_notebook("here = ''\nn = 0", _LEAK, "n"), "swept.ipynb")
+    began = time.perf_counter()
+    made = sweep("swept.ipynb", {"n": range(runs), "here": [str(Path.cwd())]}, warm=True)
+    whole = time.perf_counter() - began
+    firsts, ends, left, pids = [], [], [], set()
+    for one in made.records:
+        assert one is not None
+        assert one.status == "succeeded", one.error
+        events = read_journal(run_folder(one.pipeline, one.run, Path.cwd()) / JOURNAL)
+        first = next(e["at"] for e in events if e["event"] == "cell_ended" and e["cell"] == 2)
+        firsts.append(_moment(first) - _moment(one.started))
+        ends.append(_moment(events[-1]["at"]))
+        left += one.metrics["left"]
+        pids.add(one.metrics["pid"])
+    between = statistics.median(b - a for a, b in itertools.pairwise(ends))
+    print(
+        f"sweep: {runs} warm runs; first result {statistics.median(firsts):.2f} s after the run began (slowest {max(firsts):.2f} s), "
+        f"one run each {between:.2f} s, {whole:.1f} s in all with the preparation"
+    )
+    print(f"      {len(left)} traces of other runs, {len(pids)} processes")
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
 
 
 def _first(said: list[float]) -> Callable[[dict[str, Any]], None]:

@@ -17,6 +17,7 @@ import os
 import random
 import select
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -114,7 +115,7 @@ def kill_kernels(path: Path, kills: int, rng: random.Random) -> Outcome:
 
     outcome = Outcome()
     for turn in range(kills):
-        manager, client = start_new_kernel(kernel_name="python3")
+        manager, client = start_new_kernel(kernel_name="python3", stderr=subprocess.DEVNULL)
         client.execute(f"{START}\ndecide_for_ever({str(path)!r}, {1000 + turn})")
         told, end = b"", time.monotonic() + 60
         while time.monotonic() < end:

@@ -92,7 +92,10 @@ CLOCK = """() => {
       frame(now => { if (first) clock.painted = now; else clock.shown.push(now); });
     }
     const decided = root.querySelector('.dcai-review-count strong')?.textContent ?? '0';
-    if (decided !== count) {
+    // What was decided before stands in the header with the first card.
+    if (clock.painted === null) {
+      count = decided;
+    } else if (decided !== count) {
       const more = Number(decided.replaceAll(',', '')) - Number(count.replaceAll(',', ''));
       count = decided;
       frame(now => clock.saved.push(...Array(more).fill(now)));

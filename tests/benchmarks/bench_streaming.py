@@ -71,7 +71,9 @@ def make_file(path: Path, rows: int, wrong: float) -> None:
 def measure(path: Path, what: str) -> dict[str, object]:
     """Measure one pass in a process of its own."""
     command = [sys.executable, "-c", MEASURE, str(path), what]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | ONE_THREAD)
+    # Bytecode is kept, as every installer and every second start do: else scikit-learn is compiled anew in each process.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=kept | ONE_THREAD)
     if done.returncode:
         raise SystemExit(done.stderr)
     found: dict[str, object] = json.loads(done.stdout)

@@ -21,7 +21,7 @@ import pytest
 from tools.browser import find_installed
 
 from .serving import BROWSER_OPTIONS, serve_lab
-from .steps import Lab, take_shot
+from .steps import Lab, take_shot, take_shots
 
 playwright_api = pytest.importorskip("playwright.sync_api")
 
@@ -106,8 +106,8 @@ def page(lab: Lab, browser: Any, request: pytest.FixtureRequest) -> Iterator[Any
 
 @pytest.fixture
 def shot(page: Any) -> Any:
-    """Return the function that saves a screenshot of the page."""
-    return lambda name: take_shot(page, name)
+    """Return the function that saves a screenshot of the page in both themes, if a folder for them is named."""
+    return lambda name: take_shots(page, name)
 
 
 @pytest.fixture

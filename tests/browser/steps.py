@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 from nbformat import v4
 
+THEMES = ("JupyterLab Light", "JupyterLab Dark")
 KERNEL_IS_IDLE = """() => {
   const widget = window.jupyterapp?.shell.currentWidget;
   return widget?.sessionContext?.session?.kernel?.status === 'idle';
@@ -58,6 +59,8 @@ def open_notebook(page: Any, lab: Lab, notebook: Path, within: str = "lab") -> N
     page.goto(f"{lab.url}notebooks/{path}" if within == "notebook" else f"{lab.url}lab/tree/{path}?reset")
     page.wait_for_function(KERNEL_IS_IDLE)
     wait_until_restored(page)
+    if page.evaluate("document.body.dataset.jpThemeName") != THEMES[0]:
+        set_theme(page, THEMES[0])  # an earlier test has left another one
 
 
 def wait_until_restored(page: Any) -> None:
@@ -85,6 +88,16 @@ def take_shot(page: Any, name: str) -> None:
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(Path(folder) / f"{re.sub(r'[^a-zA-Z0-9_.-]+', '-', name)}.png"))
+
+
+def take_shots(page: Any, name: str) -> None:
+    """Save a screenshot in each theme, if a folder for them is named; the theme stays as it was."""
+    if os.environ.get("DCAI_SCREENSHOTS"):
+        before = page.evaluate("document.body.dataset.jpThemeName")
+        for theme in THEMES:
+            set_theme(page, theme)
+            take_shot(page, f"{re.sub('-(light|dark)$', '', name)}-{theme.split()[1].lower()}")
+        set_theme(page, before)
 
 
 def open_review(page: Any) -> Any:

@@ -129,6 +129,27 @@ def test_what_was_not_saved_when_the_page_was_left_arrives_once(page, log, open_
     shot("reloaded")
 
 
+def test_a_notebook_with_unsaved_decisions_is_closed_after_a_question_only(page, log, open_with, traffic, shot):
+    root = open_with()
+    traffic["to"] = False
+    page.keyboard.press("q")
+    expect(root.locator(".dcai-review-saved")).to_contain_text("1 decision")
+    run_command(page, "application:close")
+    asked = page.locator(".jp-Dialog")
+    expect(asked).to_contain_text("1 decision is not saved yet")
+    shot("closing")
+    asked.get_by_role("button", name="Wait").click()
+    expect(root).to_be_visible()
+    traffic["to"] = True
+    wait_for_lines(log, 1, page)
+    expect(root.locator(".dcai-review-saved")).to_contain_text("saved to")
+    run_command(page, "docmanager:save")
+    expect(page.locator(".jp-NotebookPanel.jp-mod-dirty, .lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
+    run_command(page, "application:close")
+    expect(root).to_have_count(0)
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
+
+
 def test_a_restarted_kernel_resumes_where_the_review_was_left(page, log, open_with):
     root = open_with(within="notebook")
     page.keyboard.press("q")
@@ -191,9 +212,10 @@ def test_what_reviewers_disagree_about_is_open_and_is_settled(within, page, log,
     set_theme(page, "JupyterLab Light")
 
 
-def test_sensitive_values_are_neither_shown_nor_found_nor_written(page, log, folder, open_with, shot):
+@pytest.mark.parametrize("within", ["lab", "notebook"])
+def test_sensitive_values_are_neither_shown_nor_found_nor_written(within, page, log, folder, open_with, shot):
     mark_sensitive(find_settings(folder), "mail")
-    root = open_with()
+    root = open_with(within=within)
     expect(root).to_contain_text("Sensitive columns are hidden: mail.")
     expect(root.locator(".dcai-review-rows tr", has_text="mail")).to_have_count(1)
     assert "@example.org" not in root.inner_html()
@@ -214,8 +236,9 @@ def test_sensitive_values_are_neither_shown_nor_found_nor_written(page, log, fol
     assert b"@example.org" not in log.read_bytes()
 
 
-def test_a_blind_reviewer_sees_no_suggestion_before_the_verdict(page, log, open_with, shot):
-    root = open_with(DISPUTE, review="dcai.review(audit, log, by='cleo', blind=True)")
+@pytest.mark.parametrize("within", ["lab", "notebook"])
+def test_a_blind_reviewer_sees_no_suggestion_before_the_verdict(within, page, log, open_with, shot):
+    root = open_with(DISPUTE, review="dcai.review(audit, log, by='cleo', blind=True)", within=within)
     expect(root).to_contain_text("Blind review: the suggestion shows once you have decided.")
     # What others have decided is not shown, nor that they disagree.
     expect(root.locator(".dcai-review-count")).to_contain_text("0 of")
@@ -240,8 +263,25 @@ def test_a_blind_reviewer_sees_no_suggestion_before_the_verdict(page, log, open_
     shot("blind-decided-light")
 
 
-def test_all_of_it_is_read_and_reached_by_keyboard(page, log, open_with):
-    root = open_with()
+def test_who_follows_a_planted_suggestion_is_told(page, log, open_with, shot):
+    root = open_with(review="dcai.review(audit, log, by='ada', controls={40: 'dog'}, repeats=1)")
+    page.keyboard.press("g")
+    page.keyboard.type("40")
+    page.keyboard.press("Enter")
+    expect(root.locator(".dcai-review-head strong")).to_have_text("Row 40")
+    page.keyboard.press("w")
+    wait_for_lines(log.with_name("log.controls.jsonl"), 1)
+    assert not log.exists()
+    page.keyboard.press("i")
+    told = root.get_by_role("dialog", name="What is known about the reviewers").get_by_role("listitem").first
+    expect(told).to_contain_text("1 of 1 controls wrong, so about 100 % of all decisions (3 to 100 %)")
+    expect(told).to_contain_text("a wrong suggestion was taken in 100 %")
+    shot("controls-light")
+
+
+@pytest.mark.parametrize("within", ["lab", "notebook"])
+def test_all_of_it_is_read_and_reached_by_keyboard(within, page, log, open_with):
+    root = open_with(within=within)
     page.keyboard.press("?")
     dialog = root.get_by_role("dialog", name="Keys")
     page.set_viewport_size({"width": 1280, "height": 480})

@@ -151,10 +151,10 @@ def test_twins_stand_side_by_side_and_groups_are_certified_or_refused(within, pa
     page.keyboard.type("20")
     page.keyboard.press("Enter")
     group = root.get_by_role("region", name="Group")
-    expect(group).to_contain_text("Locked until some of its 60 members, drawn at random, were reviewed.")
+    expect(group).to_contain_text("Locked until some of its 60 members, drawn at random, have been reviewed.")
     page.keyboard.press("a")
     expect(root.get_by_role("status").last).to_contain_text("The group is not certified yet.")
-    group.scroll_into_view_if_needed()
+    group.evaluate("node => node.scrollIntoView()")
     shot("group-locked-dark")
     page.keyboard.press("r")
     expect(root.get_by_role("status").last).to_contain_text("was drawn at random from its group")
@@ -169,7 +169,7 @@ def test_twins_stand_side_by_side_and_groups_are_certified_or_refused(within, pa
         expect(group).to_contain_text(f"{taken} of 60 decided")
     left = 60 - taken
     expect(group).to_contain_text(f"Accept {left} rows: at least 8")
-    group.scroll_into_view_if_needed()
+    group.evaluate("node => node.scrollIntoView()")
     shot("group-certified-dark")
     page.keyboard.press("a")
     expect(root.locator(".dcai-review-count")).to_contain_text("60 of 92 decided")
@@ -192,7 +192,7 @@ def test_twins_stand_side_by_side_and_groups_are_certified_or_refused(within, pa
         expect(group).to_contain_text(f"{kept} of 30 decided")
     expect(group).to_contain_text("Refused: 0 of 5 random members were right")
     set_theme(page, "JupyterLab Light")
-    group.scroll_into_view_if_needed()
+    group.evaluate("node => node.scrollIntoView()")  # at once: the card may be drawn again meanwhile
     shot("group-refused-light")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from dcai.base.errors import InputError, LogError
+from dcai.base.errors import InputError, LogError, StaleError
 from dcai.base.records import Correction
 from dcai.base.settings import find_settings, mark_sensitive
 from dcai.base.table import make_table
@@ -58,6 +58,20 @@ def test_a_merge_leaves_ones_own_decisions_as_they_are(log_path: Path, caplog: p
     assert changed["town"].tolist() == ["Rome, NY", "Rome", "Rome", "ROME"]  # ada and bob disagree about the last one
     with pytest.raises(InputError, match="You have decided about all 4 rows that hold one of these spellings: nothing"):
         review.merge("town", ["rome", "ROME"], "Roma")
+
+
+def test_a_merge_is_no_evidence_for_a_certificate(log_path: Path) -> None:
+    frame = pd.DataFrame({"town": ["rome"] * 40 + ["ROME"] * 40 + ["Rome"] * 9, "n": range(89), "y": "a"})
+    audit = audit_of(frame, found=[(row, "town", "Rome") for row in range(80)])
+    review = Review(dataclasses.replace(audit, findings=audit.findings.assign(detector="variants")), log_path, by="ada")
+    group = review.group("f0")
+    assert group is not None
+    assert group.size == 80
+    review.merge("town", ["rome"], "Rome")
+    proof = review.certificate(group)
+    assert (proof.reviewed, proof.left, proof.valid) == (0, 40, False)  # nobody has looked at a row
+    with pytest.raises(StaleError, match="Locked until some of its 80 members, drawn at random, have been reviewed"):
+        review.accept(group)
 
 
 # ---------------------------------------------------------------- what comes back

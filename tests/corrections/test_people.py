@@ -15,7 +15,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from dcai.base.errors import InputError
 from dcai.base.settings import find_settings
-from dcai.corrections.decisions.people import bound_share, find_alpha, find_kappa
+from dcai.corrections.decisions.people import bound_share, find_alpha, find_kappa, measure_agreement, tell_agreement
 from dcai.corrections.exhibits.trials import trial_path
 from dcai.corrections.session import Review
 
@@ -252,6 +252,8 @@ def test_agreement_is_what_was_planted(many: pd.DataFrame, log_path: Path) -> No
     assert (pair["cells"], pair["agree"], pair["share"], pair["kappa"]) == (10, 7, 0.7, 0.0)
     assert table[(table["one"] == "ada") & (table["other"] == "eva")]["cells"].tolist() == [1]
     assert table.iloc[-1][["one", "cells", "agree"]].tolist() == ["(all)", 10, 7]
+    alone = measure_agreement([c for c in eva.log.corrections if eva._ledger.row_of(c) in (0, 9)][:3])
+    assert tell_agreement(alone) == "2 reviewers agree about the one cell that several decided."
     # Who settles a dispute has seen both sides: that says nothing about agreement.
     ids = [c.id for c in eva.log.standing if eva._ledger.row_of(c) == 8]
     eva.decide(8, "relabel", "cat", resolves=ids)

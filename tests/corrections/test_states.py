@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from dcai.corrections.log import CorrectionLog
+from dcai.corrections.reviews.ledger import Ledger
 from dcai.corrections.reviews.trail import Trail
 from dcai.corrections.session import Review
 from tests.corrections.conftest import audit_of
@@ -21,9 +22,9 @@ def pets_of(label: str) -> pd.DataFrame:
     return pd.DataFrame({"x": range(SIZE + 1), "y": [*[label] * SIZE, "b"], "z": ["?"] * (SIZE + 1)})
 
 
-def review_of(frame: pd.DataFrame, path: Path, suggested: str = "b", **fields: object) -> Review:
+def review_of(frame: pd.DataFrame, path: Path, suggested: str = "b", key: str | None = "x", **fields: object) -> Review:
     found = [(row, "y", suggested) for row in range(SIZE)]
-    return Review(audit_of(frame, key="x", found=found), path, **fields)  # type: ignore[arg-type, ty:invalid-argument-type]  # as Review takes them
+    return Review(audit_of(frame, key=key, found=found), path, **fields)  # type: ignore[arg-type, ty:invalid-argument-type]  # as Review takes them
 
 
 # ---------------------------------------------------------------- data that moved on
@@ -186,14 +187,32 @@ def test_a_blind_reviewer_is_told_of_no_dispute_and_of_no_label(log_path: Path) 
     assert [peer.label for peer in blind.card("f0").peers] == ["b"]
 
 
+def test_it_is_said_what_a_decision_about_a_whole_row_settles_with_it(log_path: Path) -> None:
+    found = [(0, None, None), (0, "y", "b"), (0, "z", "!"), (1, None, None), (2, None, None), (2, "y", "b")]
+    review = Review(audit_of(pets_of("a"), key="x", found=found), log_path, by="ada")
+    review.decide("f2", "edit", "!")
+    told = [
+        review.tell(verdict, [review.decide(name, verdict)])
+        for name, verdict in {"f0": "keep", "f3": "keep", "f4": "exclude", "f5": "keep"}.items()
+    ]
+    assert told == [
+        "Row 0: kept as it stands, which settles its 1 other finding too. Saved. Ctrl+Z takes it back.",
+        "",
+        "Row 2: excluded, which settles its 1 other finding too. Saved. Ctrl+Z takes it back.",
+        "",  # about the label only; the row is in again
+    ]
+    assert [review.decided(f"f{i}") for i in range(6)] == ["keep", "keep", "edit", "keep", None, "keep"]
+
+
 # ---------------------------------------------------------------- kept line by line
 
 
+@pytest.mark.parametrize("key", ["x", None])
 @pytest.mark.parametrize("seed", range(5))
-def test_what_is_kept_line_by_line_is_what_the_whole_log_says(log_path: Path, seed: int) -> None:
+def test_what_is_kept_line_by_line_is_what_the_whole_log_says(log_path: Path, seed: int, key: str | None) -> None:
     draw = np.random.default_rng(seed)
     frame = pets_of("a")
-    reviews = [review_of(frame, log_path, by=name) for name in ("ada", "bob")]
+    reviews = [review_of(frame, log_path, by=name, key=key) for name in ("ada", "bob")]
     for _ in range(40):
         review = reviews[draw.integers(2)]
         review.catch_up()
@@ -204,15 +223,33 @@ def test_what_is_kept_line_by_line_is_what_the_whole_log_says(log_path: Path, se
             review.redo()
         elif step == 2:
             review._decide_all([(f"f{row}", "relabel", "b", None) for row in range(3)])
+        elif step == 3 and seed % 2:
+            review.decide(int(draw.integers(6)), "edit", "!", column="z")
         else:
             review.decide(f"f{draw.integers(6)}", str(draw.choice(["keep", "unsure", "exclude"])))
     for review in reviews:
         review.catch_up()
-        fresh = review_of(frame, log_path, by=review.by)
+        fresh = review_of(frame, log_path, by=review.by, key=key)
         assert review.progress == fresh.progress
         assert [review.decided(f"f{row}") for row in range(6)] == [fresh.decided(f"f{row}") for row in range(6)]
+        assert [review._ledger.identify(row) for row in range(9)] == [fresh._ledger.identify(row) for row in range(9)]
         trail, known = Trail(review.log.corrections), CorrectionLog.read(log_path)
         assert review.log.corrections == known.corrections
         for by in ("ada", "bob"):
             assert review._ledger.trail.last_decision(by) == trail.last_decision(by)
             assert review._ledger.trail.last_undo(by) == trail.last_undo(by)
+
+
+@pytest.mark.parametrize(("column", "value", "again"), [("y", "c", False), ("z", "!", True)])
+def test_rows_without_a_key_are_matched_anew_only_where_names_may_change(
+    log_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, value: str, again: bool
+) -> None:
+    ada, bob = (review_of(pets_of("a"), log_path, by=name, key=None) for name in ("ada", "bob"))
+    ada.decide("f0", "keep")
+    bob.catch_up()
+    calls: list[int] = []
+    index = Ledger._index
+    monkeypatch.setattr(Ledger, "_index", lambda ledger: [calls.append(1), index(ledger)])
+    ada.decide(5, "edit", value, column=column)
+    bob.catch_up()
+    assert (bool(calls), bob.progress.corrections) == (again, 2)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from dcai.base.errors import InputError, MissingError
+from dcai.base.errors import InputError, MissingError, StaleError
 from dcai.base.keyring import find_folder
 from dcai.base.settings import find_settings, mark_sensitive
 from dcai.base.table import make_table
@@ -174,6 +174,28 @@ def test_a_column_marked_later_is_hidden_from_then_on_and_forget_says_what_git_h
     assert '"commits":["' in done.output
     with pytest.raises(InputError, match="Name the columns that must be forgotten"):
         review.log.forget()
+
+
+def test_no_reason_tells_what_was_written_before_its_column_was_marked(people: pd.DataFrame, root: Path) -> None:
+    path = root / "corrections" / "y.jsonl"
+    ada, bob = (Review(audit_of(people.assign(n=range(4)), key="n"), path, by=by) for by in ("ada", "bob"))
+    ada.decide(0, "edit", "Kiel", column="city")
+    ada.decide(1, "edit", "Jena", column="city")
+    bob.decide(1, "edit", "Gera", column="city")
+    ada.decide(2, "relabel", "b", column="y")
+    changed = people.assign(n=range(4), city="Bern", y="c")
+    open_reasons = " ".join(ada.log.check(changed)["why"])
+    assert all(town in open_reasons for town in ("Bonn", "Bern", "Kiel", "Jena", "Gera"))
+    mark_sensitive(find_settings(root), "city", "n")
+    log = CorrectionLog.read(path)
+    with pytest.raises(StaleError) as raised:
+        log.apply(changed)
+    reasons = [*log.check(changed)["why"], str(raised.value)]
+    assert not any(town in reason for reason in reasons for town in ("Bonn", "bonn", "Bern", "Kiel", "Jena", "Gera"))
+    assert "marked as sensitive, so no value is told" in reasons[0]
+    assert "Reviewers disagree (ada: edit; bob: edit). Settle it in a review: " in reasons[1]
+    assert "{'n': '(hidden)'}" in str(raised.value)
+    assert "The cell holds 'c'; expected 'a'" in reasons[3]  # the label is no secret
 
 
 def test_personal_data_is_warned_of_before_the_first_line(

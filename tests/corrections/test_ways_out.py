@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -101,6 +102,27 @@ def test_the_code_knows_every_kind_of_column(log_path: Path) -> None:
     )  # a value corrected throughout its column is one line
     with pytest.raises(ValueError, match="needs the 3 rows of the audited frame"):
         run(code, frame.iloc[:2])
+
+
+@pytest.mark.parametrize("blank", ["", "N/A"])
+@pytest.mark.parametrize("kind", ["bool", "boolean", "object", "arrow"])
+def test_an_emptied_text_empties_a_cell_that_has_a_type_now(log_path: Path, kind: str, blank: str) -> None:
+    texts = pd.DataFrame({"id": list("123"), "b": ["true", "false", "true"], "n": list("123"), "y": list("abc")})
+    review = Review(audit_of(texts, key="id"), log_path, by="ada")
+    review.decide(0, "edit", "FALSE", column="b")
+    review.decide(1, "edit", blank, column="b")
+    review.decide(1, "edit", blank, column="n")
+    typed = texts.astype({"id": int, "n": int}).assign(b=[True, False, True])
+    frame = pa.Table.from_pandas(typed, preserve_index=False) if kind == "arrow" else typed.astype({"b": kind})
+    made = review.log.apply(frame)
+    assert pd.Series(made["b"].to_pylist() if kind == "arrow" else list(made["b"])).isna().tolist() == [
+        False,
+        True,
+        False,
+    ]
+    assert not made["b"][0].as_py() if kind == "arrow" else made["b"][0] in (False, np.False_)
+    assert pd.isna(made["n"][1].as_py() if kind == "arrow" else made["n"][1])
+    assert review.log.check(made)["status"].tolist() == ["applied"] * 3
 
 
 def test_code_of_whole_values_runs_on_other_data(log_path: Path) -> None:

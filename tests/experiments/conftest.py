@@ -13,10 +13,10 @@ from dcai.corrections.log import CorrectionLog
 def write_log(tmp_path):
     """Return a function that writes a log of label corrections: {row position: new label, or None to exclude the row}.
 
-    Rows in `certified` were accepted as members of a certified group.
+    Rows in `certified` were accepted as members of a certified group, or for another reason that `spared` names.
     """
 
-    def write(frame, label, fixes, *, key=None, column=None, name="label.jsonl", certified=()):
+    def write(frame, label, fixes, *, key=None, column=None, name="label.jsonl", certified=(), spared=None):
         table = make_table(frame, label, key=key)
         declared = Columns(table.identifying, label)
         hashes = hash_rows(frame).tolist()
@@ -37,7 +37,7 @@ def write_log(tmp_path):
                     row=f"{to_hex(hashes[row])}:{declared.digest}",
                     by="ada",
                     at="",
-                    why={"certificate": "c1"} if row in certified else {},
+                    why=(spared or {"certificate": "c1"}) if row in certified else {},
                     note="",
                     columns=list(declared.identity) if place == 0 else None,
                     label=label if place == 0 else None,

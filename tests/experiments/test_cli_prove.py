@@ -5,7 +5,7 @@ from click.testing import CliRunner
 from sklearn.datasets import load_iris
 
 from dcai.base.errors import InputError
-from dcai.shells.cli_prove import compare
+from dcai.shells.cli_prove import _Teller, compare
 
 
 @pytest.fixture
@@ -118,3 +118,15 @@ def test_default_models_are_chosen_by_name_and_a_measured_label_has_some(files, 
     result = invoke(folder / "train.csv", "--label", "target", "--models", "__import__('os')")
     assert isinstance(result.exception, InputError)
     assert "no model" in str(result.exception)
+
+
+def test_how_long_the_rest_takes_is_said_once_the_fits_tell(capsys):
+    moments = iter([0.0, 0.0, 1.0, 3.0, 4.0, 5.0])
+    tell = _Teller(lambda: next(moments))
+    for done in range(5):
+        tell(done, 20, "trees")
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["Fitting at most 20 models.", "2 fitted; the others take at most about 27 s."]
+    moments = iter([0.0, 900.0])
+    _Teller(lambda: next(moments))(30, 90, "trees")
+    assert capsys.readouterr().err == "30 fitted; the others take at most about 30 min.\n"

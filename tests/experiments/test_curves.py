@@ -51,7 +51,7 @@ def test_a_third_of_clean_rows_beats_noisy_ones_where_the_model_repeats_labels(f
     assert found.claim.noisy_rows == pytest.approx(3 * found.claim.clean_rows, abs=3)
     raw = found.sizes[found.sizes["data"] == "raw"]
     assert (raw["score"] < 0.75).all()
-    assert "the claim holds on these data" in repr(found)
+    assert "Fewer rows with better labels do as well here: " in repr(found)
 
 
 def test_the_claim_fails_where_noise_does_no_harm_and_rows_are_dear():
@@ -62,7 +62,7 @@ def test_the_claim_fails_where_noise_does_no_harm_and_rows_are_dear():
     found = curve(frame.assign(kind=kind), "kind", noise=0.02, model=GaussianNB(), ratio=24, repeats=10)
     assert found.claim.clean == "raw"
     assert found.claim.verdict == "fails", str(found.claim)
-    assert "the claim fails on these data" in found.to_text()
+    assert "Fewer rows with better labels do worse here: " in found.to_text()
 
 
 @pytest.mark.parametrize(
@@ -99,16 +99,17 @@ def test_reviews_follow_the_order_of_the_log_and_end_where_it_ends(digits, digit
     assert found.worth.enough is None
 
 
-def test_rows_accepted_in_bulk_are_no_reviews(digits, digit_fixes, write_log):
+@pytest.mark.parametrize("spared", [{"certificate": "c1"}, {"merged": ["digit one"], "looked_at": "values"}])
+def test_rows_accepted_in_bulk_are_no_reviews(digits, digit_fixes, write_log, spared):
     frame, _ = digits
     bulk = list(digit_fixes)[::2]
-    log = write_log(frame, "digit", digit_fixes, certified=set(bulk))
+    log = write_log(frame, "digit", digit_fixes, certified=set(bulk), spared=spared)
     found = curve(frame, None, log, model=GaussianNB(), repeats=2, sizes=[300, 900], step=100)
     note = next(n for n in found.notes if n.startswith("The curve of reviews ends after the "))
     looked_at = int(note.removeprefix("The curve of reviews ends after the ").split()[0].replace(",", ""))
     assert found.reviews["reviewed"].max() == looked_at <= len(digit_fixes) - len(bulk)
-    assert "were accepted as members of a certified group, and cost no review" in note
-    nobody = write_log(frame, "digit", digit_fixes, certified=set(digit_fixes), name="bulk.jsonl")
+    assert "were accepted as members of a certified group or merged as spellings, and cost no review" in note
+    nobody = write_log(frame, "digit", digit_fixes, certified=set(digit_fixes), spared=spared, name="bulk.jsonl")
     alone = curve(frame, None, nobody, model=GaussianNB(), repeats=2, sizes=[300, 900], step=100)
     assert not len(alone.reviews)
     assert alone.worth is None
@@ -203,7 +204,7 @@ def test_partly_reviewed_rows_hold_the_corrections_of_those_rows_only():
 
 def test_charts_name_lines_axes_and_what_they_say(found, tmp_path):
     sizes, reviews = found.chart().to_svg(), found.chart("reviews").to_svg()
-    for text in ("raw labels", "true labels", "training rows", "the claim holds"):
+    for text in ("raw labels", "true labels", "training rows", "do as well here"):
         assert text in sizes
     for text in ("most doubted first", "random order", "reviewed rows", "enough"):
         assert text in reviews

@@ -9,7 +9,7 @@ from dcai.base.errors import InputError
 from dcai.base.table import make_table
 from dcai.experiments.failures.judgements import Group, Judged, compare_choices, measure_share
 from dcai.experiments.failures.partitions import _deal, slices
-from dcai.experiments.failures.remedies import _is_odd, _measure_growth, _Scene
+from dcai.experiments.failures.remedies import Outside, _measure_growth, _say_odd, _Scene
 
 
 def make(rows, seed=0, share=0.25, rule="same", noise=0.0):
@@ -60,6 +60,23 @@ def test_wrong_labels_are_noise():
     assert "Review labels" in fix
 
 
+def blunt(noise, seed=0):
+    """Draw rows whose classes overlap everywhere, so that no model is ever sure, with labels of one site turned."""
+    random = np.random.default_rng(seed)
+    x, z = random.normal(size=(2, 1600))
+    site = random.choice(list("abcd"), 1600)
+    wrong = (site == "b") & (random.random(1600) < noise)
+    label = np.where((x + random.normal(size=1600) > 0) ^ wrong, "yes", "no")
+    return pd.DataFrame({"x": x, "z": z, "group": site, "label": label})
+
+
+def test_wrong_labels_are_noise_where_no_model_is_sure_too():
+    cause, fix = find_cause(blunt(0.45))
+    assert cause == "noise", fix
+    assert "a model of all other rows counts on being right in" in fix
+    assert not slices(blunt(0.0), "label", by="group").table.query("slice == \"group == 'b'\"")["worse"].any()
+
+
 class Memory(BaseEstimator):
     """Says what the last patient with this number had; to be seen, it needs nothing else."""
 
@@ -90,7 +107,7 @@ def test_a_group_is_judged_from_outside_without_the_other_rows_of_its_patients()
     alone, together = (_Scene(judged, make_table(frame, "label"), Memory(), b) for b in (None, bonds))
     assert alone.judge_from_outside(inside)[1].all()  # it has learnt them by heart from their own other rows
     half = inside & (bonds < 25)
-    assert together.judge_from_outside(half)[1].mean() < 0.6
+    assert together.judge_from_outside(half).right.mean() < 0.6
     assert not set(bonds[together._find_others(half)]) & set(bonds[half])
 
 
@@ -107,12 +124,15 @@ def test_labels_of_one_patient_are_contradicted_together():
         doubtful = (random.random(40) < 0.2)[bonds]  # all labels of a patient, or none
         inside = (random.permutation(40) < 20)[bonds]
         group = Group("site", (), inside)
-        counts += [_is_odd(scene_of(doubtful, b), group, inside, doubtful[inside]) for b in (None, bonds)]
+        found = Outside(doubtful[inside], ~doubtful[inside], np.zeros(inside.sum()))
+        counts += [bool(_say_odd(scene_of(doubtful, b), group, inside, found)) for b in (None, bonds)]
     assert counts[0] > 40  # as single rows
     assert counts[1] <= 8
     sure = np.repeat([True, False], 300)
-    assert _is_odd(
-        scene_of(sure & (np.arange(600) % 2 == 0), bonds), Group("site", (), sure), sure, np.arange(300) % 2 == 0
+    half = np.arange(300) % 2 == 0
+    scene = scene_of(sure & (np.arange(600) % 2 == 0), bonds)
+    assert "contradicts, where it is sure, 150 labels of the 300" in _say_odd(
+        scene, Group("site", (), sure), sure, Outside(half, ~half, np.zeros(300))
     )
 
 
@@ -252,6 +272,7 @@ def test_rates_are_shown_with_their_intervals():
     assert page.count("<img") == 3
     for title in ("recall", "false alarms", "predicted yes"):
         assert f">{title}</th>" in page
+        assert page.index(">what helps</th>") < page.index(f">{title}</th>"), "what helps is cut off last"
     assert "In which groups is yes found?" in found.chart("recall").to_svg()
     assert "Which groups are predicted yes?" in found.chart("chosen").to_svg()
     with pytest.raises(InputError, match="There is no figure of the groups 'recal'. Did you mean 'recall'?"):

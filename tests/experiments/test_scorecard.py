@@ -56,6 +56,20 @@ def test_rare_classes_are_to_be_collected():
     assert "Collect at least 38 more rows of the class 'maybe': it has 12." in part.next_steps
 
 
+def test_slips_in_class_names_are_not_to_be_collected():
+    frame = make().assign(label=lambda f: f["label"].map({"yes": "certainly", "no": "never"}))
+    frame.loc[[3, 4], "label"] = ["Certainly ", "certainyl"]
+    frame.loc[5, "label"] = "7"
+    part = scorecard(frame, "label", size=False)["coverage"]
+    assert not any("Collect" in step for step in part.next_steps), part.next_steps
+    assert any("'certainyl' as 'certainly'" in fact for fact in part.facts)
+    assert (
+        "Look at the classes of 3 rows or fewer first ('7'): a slip is to be corrected, not to be collected."
+        in part.next_steps
+    )
+    assert part.figures["rare_classes"] == 1
+
+
 def test_drift_from_production_is_told():
     part = scorecard(make(), "label", production=make(400, 1).assign(z=lambda f: f["z"] + 2), size=False)["feedback"]
     assert part.status == "attention"

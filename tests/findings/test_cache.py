@@ -100,6 +100,8 @@ def test_a_changed_cell_of_a_feature_is_looked_at_anew() -> None:
 
 def test_the_features_are_not_looked_at_again_when_only_labels_change(monkeypatch: pytest.MonkeyPatch) -> None:
     from dcai.findings.cells import relations
+    from dcai.findings.detectors import leakage, missing, non_iid
+    from dcai.findings.tables import slicing
 
     frame = _make_frame()
     _audit(frame)
@@ -108,6 +110,10 @@ def test_the_features_are_not_looked_at_again_when_only_labels_change(monkeypatc
         raise AssertionError("the features did not change")
 
     monkeypatch.setattr(relations, "relate_columns", refuse)
+    monkeypatch.setattr(missing, "_look", refuse)
+    monkeypatch.setattr(slicing, "_list_slices", refuse)
+    monkeypatch.setattr(leakage, "_read_texts", refuse)
+    monkeypatch.setattr(non_iid, "compare_distances", refuse)
     frame.loc[0, "y"] = "b"
     assert set(_audit(frame).checks["status"]) == {"ran", "skipped"}
 
@@ -186,4 +192,5 @@ def test_sizes_count_what_is_inside() -> None:
     numbers = np.zeros(1000)
     assert measure_size([numbers, numbers]) >= 16_000
     assert measure_size({"a": numbers}) >= 8_000
+    assert measure_size(("a name", numbers)) >= 8_000
     assert measure_size(pd.DataFrame({"x": numbers})) >= 8_000

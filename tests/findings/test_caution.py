@@ -37,6 +37,22 @@ def test_a_good_model_says_how_good_it_is() -> None:
     assert "look before you accept a suggestion" in found.caution
 
 
+def test_labels_that_a_vote_of_the_columns_settles_are_not_said_to_be_right() -> None:
+    draw = np.random.default_rng(0)
+    truth = draw.integers(0, 2, 400)
+    votes = np.where(draw.random((400, 5)) < 0.25, 1 - truth[:, None], truth[:, None])
+    frame = pd.DataFrame(votes, columns=list("abcde")).assign(label=(votes.sum(axis=1) > 2).astype(int))
+    found = audit(frame, "label", progress=False)
+    assert (frame["label"] != truth).sum() > 30
+    assert found.expected_errors is not None
+    assert found.expected_errors.high < 10
+    assert "then wrong labels look right" in found.caution
+    assert found.caution in to_text(found)
+    assert "SETTLED" in found.checks.set_index("detector").loc["labels", "reason"]
+    some = audit(frame.iloc[:49], "label", detectors="labels", progress=False)
+    assert "SETTLED" not in some.checks["reason"].item()
+
+
 def test_an_identifier_is_no_label() -> None:
     frame = coin_flips(60).assign(name=[f"customer {i}" for i in range(60)])
     found = audit(frame, "name", progress=False)

@@ -236,6 +236,17 @@ def test_a_tie_is_a_conflict_without_a_suggestion():
     assert found["suggested"].isna().all()
 
 
+def test_a_conflict_is_one_of_the_named_features_whatever_else_the_rows_hold():
+    frame = pd.DataFrame({"text": [f"message {i % 30}" for i in range(33)], "label": ["ham"] * 30 + ["spam"] * 3})
+    frame["arrived"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(33) ** 2, unit="h")
+    assert not len(find(frame, "conflicts", label="label"))
+    named = find(frame, "conflicts", label="label", features=["text"])
+    assert sorted(named.findings["row"]) == [0, 1, 2, 30, 31, 32]
+    vectors = (np.arange(33) % 30)[:, None] * [1.0, -1.0]
+    given = find(frame, "conflicts", label="label", features=vectors)
+    assert sorted(given.findings["row"]) == [0, 1, 2, 30, 31, 32]
+
+
 def test_conflicts_mean_nothing_where_rows_are_rarely_unlike():
     frame = pd.DataFrame({"colour": ["red", "blue"] * 40, "label": ["a", "b", "b", "a"] * 20})
     assert find(frame, "conflicts", label="label").checks["status"].tolist() == ["skipped"]

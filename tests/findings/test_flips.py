@@ -138,3 +138,25 @@ def test_what_is_almost_certain_is_told_apart_in_single_precision():
 def test_a_model_that_knows_nothing_flags_nothing():
     codes = np.tile([0, 1], 15)
     assert not estimate_noise(np.full((30, 2), 0.5), codes).flagged.any()
+
+
+def rank_one_way_flips(seed):
+    """Rank labels of which only one class is given for another: the mean precision."""
+    from sklearn.metrics import average_precision_score
+
+    draw = np.random.default_rng(seed)
+    corners = 2.5 * np.array([[0, 0], [1, 0], [0.5, 0.87]])
+    true = draw.integers(0, 3, 1500)
+    points = corners[true] + draw.normal(size=(1500, 2))
+    codes = np.where((true == 0) & (draw.random(1500) < 0.15), 1, true)
+    likely = np.exp(-((points[:, None] - corners) ** 2).sum(axis=2) / 2)
+    flipped = np.array([[0.85, 0.15, 0], [0, 1, 0], [0, 0, 1]])
+    return average_precision_score(
+        codes != true, estimate_noise(likely / likely.sum(axis=1, keepdims=True) @ flipped, codes).doubt
+    )
+
+
+def test_the_likeliest_flips_tell_in_which_given_classes_wrong_labels_are(monkeypatch):
+    joined = np.mean([rank_one_way_flips(seed) for seed in range(8)])
+    monkeypatch.setattr("dcai.findings.labels.noise.FITTED", 0.0)
+    assert joined > np.mean([rank_one_way_flips(seed) for seed in range(8)]) + 0.02

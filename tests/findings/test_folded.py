@@ -5,18 +5,25 @@ import pandas as pd
 import pytest
 
 from dcai.findings import evidence as evidences
+from dcai.findings.cache import CACHE
 from dcai.findings.features.compact import compact_columns
-from dcai.findings.labels import folded, frugal, models
+from dcai.findings.labels import folded, forests, frugal, models, regressions
 from dcai.findings.labels.discriminants import Discriminant
 from dcai.findings.labels.folded import Lesson
 from dcai.findings.labels.models import log_loss
 from dcai.findings.report import audit
 
 MODELS = {
-    "regress": lambda x, lesson: folded.regress(x, lesson, 0.5),
-    "discriminate": lambda x, lesson: folded.discriminate(x, lesson, 0.1),
-    "grow": lambda x, lesson: folded.grow(x, lesson, 20),
+    "regress": lambda x, lesson: regressions.regress(x, lesson, 0.5).predict(x, lesson),
+    "discriminate": lambda x, lesson: folded.discriminate(x, lesson, 0.1).predict(x, lesson),
+    "grow": lambda x, lesson: forests.grow(x, lesson, 20),
 }
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    """No audit knows what another one learnt of the same table."""
+    CACHE.clear()
 
 
 def make_lesson(codes, size, groups=None):
@@ -51,7 +58,7 @@ def test_a_label_has_no_say_in_its_own_prediction(clouds, name, row):
     before = MODELS[name](points, lesson)
     with pytest.MonkeyPatch.context() as patch:
         # The same deal for both, for which fold a row is in may follow its class.
-        patch.setattr(folded, "make_folds", lambda *_: parts)
+        patch.setattr(forests, "make_folds", lambda *_: parts)
         after = MODELS[name](points, Lesson(other, lesson.folds, lesson.groups, 3, 0, lambda: None))
     assert np.array_equal(before[row], after[row])
     assert not np.array_equal(before, after)
@@ -86,7 +93,7 @@ def test_the_regression_is_the_one_that_scikit_learn_fits(clouds):
 
     points, codes = clouds
     lesson = make_lesson(codes, 3)
-    found = folded.regress(points, lesson, 0.5)
+    found = MODELS["regress"](points, lesson)
     expected = models.predict_out_of_sample(
         lambda _: LogisticRegression(C=0.5, max_iter=500), points.astype(np.float64), codes, lesson.folds, 3
     )
@@ -97,7 +104,7 @@ def test_the_regression_is_the_one_that_scikit_learn_fits(clouds):
 def test_the_discriminant_of_folds_is_the_one_fitted_fold_by_fold(clouds):
     points, codes = clouds
     lesson = make_lesson(codes, 3)
-    found = folded.discriminate(points, lesson, 0.1)
+    found = MODELS["discriminate"](points, lesson)
     expected = models.predict_out_of_sample(
         lambda _: Discriminant(0.1), points.astype(np.float64), codes, lesson.folds, 3
     )
@@ -130,6 +137,7 @@ def test_wrong_labels_are_found_and_the_order_of_the_rows_moves_nothing():
     frame, wrong = make_table(2000)
     found = audit(frame, "label", detectors="labels", progress=False)
     order = np.random.default_rng(1).permutation(len(frame))
+    CACHE.clear()
     moved = audit(frame.iloc[order].reset_index(drop=True), "label", detectors="labels", progress=False)
     assert np.array_equal(found.scores["labels"].to_numpy()[order], moved.scores["labels"].to_numpy())
     worst = found.scores["labels"].to_numpy().argsort()[::-1][: len(wrong)]
@@ -143,6 +151,7 @@ def test_the_number_of_threads_moves_nothing():
     frame, _ = make_table(1500)
     found = []
     for threads in (1, 2):
+        CACHE.clear()
         with threadpool_limits(threads):
             found.append(audit(frame, "label", detectors="labels", progress=False).scores["labels"].to_numpy())
     assert np.allclose(found[0], found[1], atol=1e-3)

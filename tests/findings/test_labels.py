@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from dcai.base.errors import AlignmentError, InputError
+from dcai.findings.labels.classes import read_labels
 from dcai.findings.report import audit
 
 
@@ -85,6 +86,27 @@ def test_a_misspelt_class_name_is_found(blobs):
     frame.iloc[5, 2] = "westren"
     found = audit(frame, "label", detectors="label_names", progress=False).findings
     assert found[["row", "given", "suggested"]].to_numpy().tolist() == [[5, "westren", "western"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"yes": 60, "no": 50, "yex": 1, "ja": 1}, {"yex": "yes"}),
+        ({"ham": 300, "spam": 40, "hma": 1, "spma": 2}, {"hma": "ham", "spma": "spam"}),
+        ({"cat": 60, "dog": 50, "car": 9}, {}),  # too many rows for a slip
+        ({"cat": 60, "car": 50, "cot": 1}, {}),  # these names are near each other by nature
+        ({"viii": 50, "vii": 2, "ix": 40}, {}),  # numerals are
+        ({"sat": 60, "mon": 50, "bat": 1}, {}),  # the first letter is seldom mistaken
+        ({"AUS": 50, "DEU": 50, "FRA": 50, "GBR": 50, "USA": 50, "AUT": 2}, {}),  # of so many, some are by chance
+    ],
+)
+def test_a_slip_in_a_short_class_name_is_told_from_a_rare_class(given, meant):
+    label = np.repeat(list(given), list(given.values()))
+    frame = pd.DataFrame({"x": np.arange(len(label)) % 7, "label": label})
+    found = audit(frame, "label", detectors=["label_names", "class_imbalance"], progress=False)
+    assert dict(found.by("label_names").findings[["given", "suggested"]].drop_duplicates().to_numpy()) == meant
+    assert set(read_labels(frame["label"], "label").names) == set(given) - set(meant)
+    assert not set(found.by("class_imbalance").findings["given"]) & set(meant)
 
 
 def test_rows_without_a_label_are_counted_and_never_flagged(blobs):

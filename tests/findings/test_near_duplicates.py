@@ -161,3 +161,6 @@ def test_nearly_equal_rows_with_different_labels_are_in_conflict():
     assert set(found["column"]) == {"label"}
     assert found["reason"].str.startswith("Another row is nearly equal in its features and is labelled ").all()
     assert (found["confidence"] <= 0.5).all()
+    named = find(frame.assign(label=labels), "conflicts", label="label", features=list(frame.columns))
+    assert len(named.findings) == len(found)
+    assert "nearly equal rows were compared in all columns" in named.checks["reason"].item()

@@ -187,13 +187,17 @@ def test_codes_with_zeros_before_them_hold_no_sentinels():
     assert find("missing", code=[f"{n:03d}" for n in range(60)] + ["999", "999"]).empty
 
 
-def test_a_word_for_nothing_is_surely_an_empty_cell_only_where_it_is_the_columns_own_way():
+def test_a_word_for_nothing_never_tells_surely_that_no_value_was_lost():
     often = ["N/A" if n % 3 == 0 else str(n) for n in range(300)]
-    assert (find("missing", ibu=often)["confidence"] >= 0.95).all()
     seldom = ["N/A" if n == 7 else str(n) for n in range(300)]
-    assert (find("missing", ibu=seldom)["confidence"] < 0.95).all()
     beside = ["N/A" if n % 3 == 0 else "" if n % 3 == 1 else str(n) for n in range(300)]
-    assert (find("missing", ibu=beside)["confidence"].dropna() < 0.95).all()
+    for values in (often, seldom, beside):
+        found = find("missing", size=values)
+        said = found[found["given"] == "N/A"]
+        assert len(said) == values.count("N/A")
+        assert (said["doubt"] >= 0.9).all()
+        assert (said["suggested"] == "").all()
+        assert (said["confidence"] < 0.95).all()
 
 
 def test_a_default_that_stands_far_too_often_is_found():

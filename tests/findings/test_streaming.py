@@ -22,6 +22,7 @@ from dcai import Review, audit
 from dcai.base.errors import InputError, MissingError
 from dcai.base.table import Table
 from dcai.findings.evidence import Settings, make_evidence
+from dcai.findings.labels.flips import Flips
 from dcai.findings.progress import tell_nobody
 from dcai.findings.report import Audit
 from dcai.findings.streaming.inquiries import WHOLE_ONLY
@@ -106,6 +107,11 @@ def test_conflicts_of_equal_rows_are_those_in_memory(streamed: Audit, loaded: Au
     assert np.allclose(streamed.scores["duplicates"], loaded.scores["duplicates"])
 
 
+def test_conflicts_in_batches_say_that_other_columns_part_rows(stored: Path) -> None:
+    found = audit(stored, "label", features=["x0", "x1"], memory=1, detectors="conflicts", progress=False)
+    assert "differ in other columns were not compared" in found.checks["reason"].item()
+
+
 def test_empty_cells_are_those_in_memory(streamed: Audit, loaded: Audit) -> None:
     cells = [
         {(r, c) for r, c in zip(f["row"], f["column"], strict=True)}
@@ -147,8 +153,9 @@ def test_a_row_that_the_models_agree_with_is_flagged_only_if_it_is_probably_wron
 ) -> None:
     chances, codes = np.array([[0.51, 0.49], [0.49, 0.51]]), np.array([0, 0])
     line = np.array([0.0, 1.0])
+    unmixer = Unmixer(np.full((2, 2), 0.5), Flips(np.full((2, 2), 0.5), 1.0, 0.0, 0.0))
     rule = Verdicts(
-        cast("Mixture", None), cast("Mixture", None), Unmixer(np.full((2, 2), 0.5)), (line, line), (line, line),
+        cast("Mixture", None), cast("Mixture", None), unmixer, (line, line), (line, line),
         threshold=0.1, likely=likely, bar=0.0, weak=weak, shown=1.0, caught=1.0,
     )  # fmt: skip
     assert np.flatnonzero(rule.look(chances, codes)[1]).tolist() == flagged

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +27,28 @@ from dcai.findings.workers import spread, use_client
 ROWS = 1_600
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    """Two worker processes of one thread."""
+@contextmanager
+def _start_workers() -> Iterator[Any]:
+    """Start two worker processes of one thread."""
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         distributed.Client(cluster) as made,
     ):
+        yield made
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    """Workers that the tests share."""
+    with _start_workers() as made:
+        yield made
+
+
+@pytest.fixture
+def fresh_client() -> Iterator[Any]:
+    """Workers of which one may be lost for good: not every one that is killed is started anew."""
+    with _start_workers() as made:
         yield made
 
 
@@ -91,6 +107,61 @@ def test_workers_find_in_files_what_one_machine_finds(client: Any, frame: pd.Dat
         frame.iloc[part * 600 : (part + 1) * 600].to_parquet(tmp_path / f"{part}.parquet", row_group_size=150)
     asked = {"memory": 1, "detectors": ["labels", "conflicts", "duplicates", "missing", "ranges", "class_imbalance"]}
     _assert_same(_audit(tmp_path, **asked, client=client), _audit(tmp_path, **asked))
+
+
+# No more than there are workers: not every one that is killed is started anew.
+DEADLY = ("streaming.survey._survey_stretch", "labels.models._predict_fold")
+
+
+def test_an_audit_of_files_finds_the_same_though_a_worker_is_killed_over_a_file_and_another_over_a_fold(
+    fresh_client: Any, frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for part in range(3):
+        frame.iloc[part * 600 : (part + 1) * 600].to_parquet(data / f"{part}.parquet", row_group_size=150)
+    asked = {"memory": 1, "detectors": ["labels", "duplicates", "missing"]}
+    here = _audit(data, **asked)
+    monkeypatch.setattr(workers, "PATIENCE", 1.0)
+    for name in DEADLY:
+        place = f"dcai.findings.{name}"
+        monkeypatch.setattr(place, _make_deadly(place, tmp_path / name))
+    there = _audit(data, **asked, client=fresh_client)
+    victims = {int((tmp_path / name).read_text()) for name in DEADLY}
+    assert len(victims) == len(DEADLY)
+    assert os.getpid() not in victims
+    _assert_same(there, here)
+
+
+def test_where_no_worker_is_left_the_rest_is_done_here(fresh_client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(base: int, power: int) -> tuple[int, int]:
+        time.sleep(0.02)
+        return base**power, os.getpid()
+
+    monkeypatch.setattr(workers, "PATIENCE", 0.5)
+    with use_client(fresh_client):
+        said = spread(work, 2, range(60))
+        first, there = next(said)
+        fresh_client.cluster.scale(0)
+        rest = list(said)
+    assert [first, *(power for power, _ in rest)] == [2**power for power in range(60)]
+    assert there != os.getpid()
+    assert rest[-1][1] == os.getpid()
+
+
+def _make_deadly(place: str, mark: Path) -> Any:
+    """Make a task that kills the first worker which is in the middle of it, and is itself everywhere else."""
+    module, _, name = place.rpartition(".")
+    real, caller = getattr(importlib.import_module(module), name), os.getpid()
+
+    def work(shared: Any, task: Any) -> Any:
+        found = real(shared, task)
+        if os.getpid() != caller and not mark.exists():
+            mark.write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found
+
+    return work
 
 
 @pytest.mark.parametrize("classes", [40, 2000])
@@ -179,6 +250,31 @@ def test_a_task_that_ends_its_workers_is_said_with_what_to_do(client: Any, monke
     ):
         list(spread(lambda _, task: os._exit(task), None, [1, 1]))
     client.wait_for_workers(2)
+
+
+def test_who_stops_early_leaves_workers_nothing_to_begin(client: Any, tmp_path: Path) -> None:
+    def work(folder: Path, number: int) -> int:
+        (folder / str(number)).touch()
+        time.sleep(0.2)
+        return number
+
+    client.wait_for_workers(2)
+
+    def stop_after_the_first() -> None:
+        with use_client(client):
+            said = spread(work, tmp_path, range(100))
+            for number in said:
+                assert number == 0
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        stop_after_the_first()
+    assert caught.tb is not None  # it keeps the tasks, as a notebook keeps the last error
+    while any(client.processing().values()):
+        time.sleep(0.05)
+    begun = len(list(tmp_path.iterdir()))
+    time.sleep(0.5)
+    assert len(list(tmp_path.iterdir())) == begun < 50
 
 
 def test_an_error_of_a_task_is_its_own(client: Any) -> None:

@@ -57,6 +57,23 @@ def test_promote_and_run(tmp_path: Path) -> None:
     assert len(list((tmp_path / "lesson" / "repository" / "runs" / "train").glob("*/run.json"))) == 3
 
 
+def test_prove_and_watch(tmp_path: Path) -> None:
+    shown = carry_out("3-prove-and-watch.ipynb", tmp_path)
+
+    def said(start: str) -> str:
+        return next(text for source, text in shown.items() if source.startswith(start))
+
+    assert "label_shares" in said("drift = ")
+    changes = said("export = ")
+    assert "unit" in changes
+    assert "renamed_column" in changes
+    assert "Right size" in said("print(curve.worth)")
+    worse = said("summer = ")
+    assert "wind" in worse
+    assert "noise" in worse
+    assert "of 4 parts 1 good, 2 attention, 1 unknown" in said("dcai.scorecard(")
+
+
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.name)
 def test_lessons_are_kept_without_outputs(path: Path) -> None:
     for cell in nbformat.read(path, as_version=4).cells:

@@ -227,6 +227,10 @@ def test_records_that_are_not_there_are_told(repo, capsys):
     )
 
 
+class ForbiddenError(Exception):
+    """What a library of some store raises, of no class that anybody else knows."""
+
+
 class Memory:
     """A handler of papermill that keeps files in memory, as an object store would."""
 
@@ -239,6 +243,8 @@ class Memory:
     def write(self, buf, path):
         if "readonly" in path:
             raise OSError("access denied")
+        if "hidden" in path:
+            raise ForbiddenError("403")
         self.files[path] = buf
 
     def pretty_path(self, path):
@@ -279,6 +285,8 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_a_kernel_starts(rep
         InputError, match=r"Nothing can be written to 'mem://readonly/out.ipynb.run.json': OSError: access"
     ):
         call("mem://in/case.ipynb", "mem://readonly/out.ipynb")
+    with pytest.raises(ForbiddenError, match="403"):
+        call("mem://in/case.ipynb", "mem://hidden/out.ipynb")
     assert not (repo / "ran").exists()
 
 

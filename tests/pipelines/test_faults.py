@@ -8,19 +8,22 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
+from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
 
 from dcai.pipelines import engine
+from dcai.pipelines.archive import outputs
 from dcai.pipelines.archive.estimates import seconds_left
 from dcai.pipelines.archive.journal import Journal, read_journal
 from dcai.pipelines.archive.outputs import MOST_OUTPUT, OutputLog, rebuild
 from dcai.pipelines.processes import kernels
 from dcai.pipelines.processes.pool import KernelPool
 from dcai.pipelines.processes.signals import Interruption
-from dcai.pipelines.runs import run, run_progress
+from dcai.pipelines.runs import carry_out, run, run_progress
 from tests.pipelines.conftest import call_main, make_notebook, write
 from tests.pipelines.faults import BEGIN, CULPRIT, FAULTS, inject, lost_output
 
@@ -113,6 +116,26 @@ def test_a_kernel_that_the_system_killed_for_want_of_memory_is_told(repo, pool, 
     assert ("the system ran out of memory." in error.message) == (expected == "OutOfMemory")
 
 
+GROUPS = Path("/sys/fs/cgroup/memory")
+
+
+@pytest.mark.skipif(not os.access(GROUPS, os.W_OK), reason="only root may make a memory cgroup, of Linux's first kind")
+def test_a_kernel_that_takes_more_memory_than_there_is_was_killed_for_that(repo, pool):
+    group = GROUPS / f"dcai-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(500 * 2**20))
+        hungry = "print('before', flush=True)\nheld = []\nwhile True: held.append(bytearray(b'x' * 20_000_000))"
+        enter = "import os\nopen(group + '/cgroup.procs', 'w').write(str(os.getpid()))"
+        write(repo / "case.ipynb", "group = ''", enter, hungry)
+        done = run("case.ipynb", {"group": str(group)}, kernels=pool)
+    finally:
+        group.rmdir()
+    error = done.record.error
+    assert (done.status, error.error, error.cell) == ("kernel_died", "OutOfMemory", 3)
+    assert error.message == "The kernel was killed by signal SIGKILL: the system ran out of memory."
+
+
 def test_the_count_of_such_kills_is_read_from_where_linux_keeps_it(monkeypatch):
     monkeypatch.setattr("pathlib.Path.read_text", lambda *_: "pgfault 12\noom_kill 7\noom_kill_x 9\n")
     assert kernels._oom_kills() == 7
@@ -141,6 +164,30 @@ def test_no_output_is_dropped_though_it_comes_faster_than_it_is_read(repo, pool)
         assert cells[2].outputs[0].text == "after\n"
 
 
+def test_a_cell_waits_for_whoever_reads_it_and_nothing_is_dropped(repo, pool, monkeypatch):
+    few = kernels._DROP_NOTHING.replace(str(kernels._MOST_UNSENT), "10")
+    monkeypatch.setattr(kernels, "_DROP_NOTHING", few)
+    monkeypatch.setattr(kernels, "_MOST_UNREAD", 10)
+    append = OutputLog.append
+    monkeypatch.setattr(OutputLog, "append", lambda *call: (time.sleep(0.001), append(*call)))
+    write(repo / "case.ipynb", "x = 1", "for n in range(2000): print(n, 'x' * 1000, flush=True)", "print('after')")
+    done = run("case.ipynb", kernels=pool)
+    assert (done.status, done.record.note) == ("succeeded", None)
+    cells = nbformat.read(done.folder / "output.ipynb", 4).cells
+    lines = "".join(o.text for o in cells[1].outputs).splitlines()
+    assert [int(line.split()[0]) for line in lines] == list(range(2000))
+
+
+def test_an_end_of_output_that_never_comes_in_is_no_success(repo, pool, monkeypatch):
+    monkeypatch.setattr(outputs, "_LATEST_OUTPUT", 1)
+    monkeypatch.setattr(kernels, "_DROP_NOTHING", "1")
+    hide = "(thread := get_ipython().kernel.iopub_thread).schedule(lambda: setattr(thread, '_really_send', lambda *_: None))"
+    write(repo / "case.ipynb", "x = 1", f"print('before', flush=True)\n{hide}", "print('after')")
+    error = run("case.ipynb", kernels=pool).record.error
+    assert (error.error, error.cell) == ("OutputLost", 1)
+    assert error.message == "The cell has ended, but the end of what it put out never came in."
+
+
 def test_a_cell_that_took_too_long_shows_where_it_was(repo, pool):
     write(repo / "case.ipynb", "x = 1", "import time\ntime.sleep(977)")
     done = run("case.ipynb", kernels=pool, cell_timeout=1)
@@ -163,6 +210,27 @@ def test_what_a_cell_had_put_out_is_there_though_it_was_cut_off(repo, pool):
     assert [int(line.split()[0]) for line in lines] == list(range(1500))
 
 
+def test_what_a_cell_had_put_out_is_there_though_its_run_was_cancelled(repo, pool, monkeypatch):
+    append = OutputLog.append  # it is read more slowly than it comes
+    monkeypatch.setattr(OutputLog, "append", lambda *call: (time.sleep(0.001), append(*call)))
+    source = (
+        "import time\nfor n in range(1500): print(n, 'x' * 2000, flush=True)\n"
+        "time.sleep(1)\nopen('done', 'w').close()\ntime.sleep(977)"
+    )
+    write(repo / "case.ipynb", "x = 1", source)
+    sent = []
+
+    def cancel(_):
+        if not sent and (repo / "done").exists():
+            sent.append(os.kill(os.getpid(), signal.SIGTERM))
+
+    done = carry_out("case.ipynb", kernels=pool, progress=cancel)
+    assert (done.status, done.record.error.cell) == ("interrupted", 1)
+    cell = nbformat.read(done.folder / "output.ipynb", 4).cells[1]
+    lines = "".join(o.text for o in cell.outputs if o.output_type == "stream").splitlines()
+    assert [int(line.split()[0]) for line in lines] == list(range(1500))
+
+
 def test_a_cancelled_run_ends_its_kernel_and_all_that_its_cells_started(repo, pool):
     source = "import subprocess, time\nchild = subprocess.Popen(['setsid', 'sleep', '977'])\nprint(child.pid, flush=True)\ntime.sleep(977)"
     write(repo / "case.ipynb", "x = 1", source)
@@ -175,8 +243,6 @@ def test_a_cancelled_run_ends_its_kernel_and_all_that_its_cells_started(repo, po
         if len(seen) == 1 and log.is_file() and '"cell": 1, "msg_type": "stream"' in log.read_text():
             seen.append(None)
             os.kill(os.getpid(), signal.SIGTERM)
-
-    from dcai.pipelines.runs import carry_out
 
     done = carry_out("case.ipynb", kernels=pool, run_id="it", progress=cancel)
     assert (done.status, done.exit_code, done.record.error.cell) == ("interrupted", 143, 1)

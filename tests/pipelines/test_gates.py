@@ -21,6 +21,10 @@ from dcai.pipelines.archive import ledger
 from dcai.pipelines.conditions.table_schemas import find_problems, read_table
 from dcai.pipelines.conditions.verdicts import Scene, compare_with_earlier, judge_gates, judge_tables
 from dcai.pipelines.definitions import declarations
+from dcai.pipelines.pipeline import promote
+from dcai.pipelines.runs import KernelPool, run
+
+from .conftest import write
 
 GOOD = pd.DataFrame(
     {"id": [1, 2, 3], "price": [1.5, 2.0, 3.25], "town": ["Ulm", "Bonn", "Kiel"], "on": [True, False, True]}
@@ -126,6 +130,45 @@ def test_a_gate_without_anything_to_compare_with_says_so():
     ]  # fmt: skip
     worse = judge_gates(rule, Scene({"a": 0.6}, earlier=[begun(metrics={"a": 0.8})]))[0]
     assert (worse["passed"], worse["reason"]) == (False, "run first had 0.8")
+
+
+GATED = [
+    "score = 0.5\nrows = 3",
+    "import dcai, pandas as pd, time",
+    "held = b'x' * 50_000_000\ntime.sleep(0.3)",
+    "pd.DataFrame({'id': range(rows)}).to_csv('out.csv', index=False)\ndcai.record(score=score)",
+]
+RULES = {
+    "floor": {"score": ">= 0.9"}, "drop": {"score": {"drop": 0.1}}, "schema": {"schema": {"out.csv": {"columns": {"id": {"type": "integer", "max": 1}}}}},
+    "time": {"time": 0.2}, "memory": {"memory": "10 MB"}, "size": {"size": {"out.csv": {"max": 2}}},
+    "label quality": {"label_quality": {"data": "noisy.csv", "label": "y", "key": ["id"], "max_wrong": 0.05}},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with KernelPool(preload=["pandas"]) as made:
+        yield made
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_a_gate_of_each_kind_stops_a_run_with_its_exit_code(repo, pool, kind):
+    write(repo / "night.ipynb", *GATED)
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 2, 200)
+    wrong = np.where(np.arange(200) < 50, 1 - truth, truth)
+    pd.DataFrame({"id": range(200), "x": truth * 6 + random.normal(size=200), "y": wrong}).to_csv(
+        "noisy.csv", index=False
+    )
+    (repo / "out.csv").write_text("yesterday")
+    promote("night.ipynb", outputs=["out.csv"], gates=RULES[kind], check=False)
+    if kind == "drop":  # it needs a run to fall behind
+        assert run("night", {"score": 0.8}, kernels=pool).exit_code == 0
+        (repo / "out.csv").write_text("yesterday")
+    done = run("night", kernels=pool)
+    assert (done.status, done.exit_code) == ("gate_failed", 3), done.record.error
+    assert [g["passed"] for g in done.record.gates] == [False]
+    assert (repo / "out.csv").read_text() == "yesterday"
 
 
 def test_label_quality_counts_what_an_audit_expects_and_a_review_has_not_settled(tmp_path):

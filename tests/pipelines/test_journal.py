@@ -69,3 +69,8 @@ def test_an_interruption_while_a_stopped_run_is_judged_is_one() -> None:
     assert ends() == ("stopped", 0)
     assert ends(interrupted) == ("interrupted", 143)
     assert ends(failed) == ends(failed, interrupted) == ("stopped", 1)
+
+
+def test_every_note_of_a_run_is_kept() -> None:
+    lines = [{"event": "note", "message": message} for message in ("One is told.", "So is another.")]
+    assert add_up(lines).note == "One is told. So is another."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import nbformat
@@ -11,6 +12,8 @@ from nbformat import v4
 
 from dcai.base.errors import InputError
 from dcai.pipelines.notebooks.languages import find_assignments, write_assignment
+from dcai.pipelines.processes import kernels
+from dcai.pipelines.processes.numbering import Numbering
 from dcai.pipelines.runs import run
 from tests.pipelines.conftest import make_notebook
 from tests.pipelines.test_engine import call, record_of
@@ -46,6 +49,25 @@ def test_a_notebook_of_bash_runs_with_hostile_values_as_data(bash):
     assert (done.status, error.error, error.cell) == ("failed", "CellError", 3)
     assert error.message == "The last command of the cell ended with exit status 1."
     assert done.record.parameters == {"name": HOSTILE, "count": 4, "token": "***", "items": ["a b", "$(touch hacked)"]}
+
+
+def test_messages_of_a_kernel_that_never_came_in_are_told(bash, monkeypatch):
+    class Deaf(Numbering):
+        """Hears nothing of some messages, as if they had been dropped."""
+
+        def take(self, name):
+            if not name.endswith("7"):
+                super().take(name)
+
+    nbformat.write(make_notebook("count=30", "seq 1 $count", "echo after", **BASH), bash / "case.ipynb")
+    done = run("case.ipynb")
+    assert (done.status, done.record.note) == ("succeeded", None)
+    monkeypatch.setattr(kernels, "Numbering", Deaf)
+    done = run("case.ipynb")
+    assert done.status == "succeeded"
+    assert re.match(
+        r"Of what cell 2 put out, \d+ messages never came in: its kernel sent more at once", done.record.note
+    )
 
 
 def test_papermill_with_the_engine_runs_bash_and_knows_its_parameters(bash):

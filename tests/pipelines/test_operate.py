@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -21,6 +22,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from dcai.base import store
 from dcai.base.errors import InputError, MissingError
 from dcai.base.records import FileHash
 from dcai.pipelines.archive import contents, ledger, snapshots, staging
@@ -577,7 +579,7 @@ def test_what_a_run_under_way_is_writing_is_not_removed(tmp_path):
 
 
 def test_a_folder_is_kept_whatever_its_files_are_called(tmp_path):
-    names = ["a\u2028b.txt", "c\x0cd.txt", "e\x85f.txt", "plain.txt"]
+    names = ["a\u2028b.txt", "c\x0cd.txt", "e\x85f.txt", "plain.txt", "g\nh.txt", "i\\nj.txt", "k\\\n.txt", "\\l.txt"]
     (tmp_path / "data").mkdir()
     for name in names:
         (tmp_path / "data" / name).write_text(name)
@@ -614,13 +616,55 @@ def test_remarks_are_not_named_as_drift():
     assert table_drift.name_drift(found) == "a, volume"
 
 
-@pytest.mark.parametrize("elsewhere", [False, True])
-def test_a_folder_is_replaced_whole_or_stays(tmp_path, monkeypatch, elsewhere):
+@pytest.fixture
+def folders(tmp_path):
+    """A folder, and one that is to take its place."""
     old, new = tmp_path / "models", tmp_path / "runs" / "models"
     for folder in (old, new):
         folder.mkdir(parents=True)
         for name in "abc":
             (folder / name).write_text(folder.parent.name)
+    return old, new
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names change places in one step on Linux")
+def test_a_folder_is_there_at_every_moment(folders, tmp_path):
+    """Somebody looks at it while it is replaced, and while what a run has made of it is taken back."""
+    old, new = folders
+    missed, looks, ended = [], [], threading.Event()
+
+    def look():
+        while not ended.is_set():
+            looks.append(1)
+            if not (old / "a").exists():
+                missed.append(1)
+
+    run_folder = tmp_path / "runs" / "x" / "y"
+    run_folder.mkdir(parents=True)
+    watching = threading.Thread(target=look)
+    watching.start()
+    try:
+        for number in range(60):
+            shutil.copytree(old, new, dirs_exist_ok=True)
+            staging.put_back(new, old)
+            staging.keep_before(tmp_path, run_folder, ["models"], contents.mark_files(tmp_path, ["models"]))
+            (old / "a").write_text(f"bad {number}")
+            assert staging.give_back(run_folder, run_folder / "artifacts", contents.mark_files) == ["models"]
+            assert not (old / "a").read_text().startswith("bad")
+            assert (run_folder / "artifacts/failed-outputs/models/a").read_text() == f"bad {number}"
+            shutil.rmtree(run_folder / "artifacts")
+    finally:
+        ended.set()
+        watching.join()
+    assert (missed, len(looks) > 60) == ([], True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["models", "runs"]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_folder_is_replaced_whole_or_stays(folders, tmp_path, monkeypatch, elsewhere):
+    """Where names cannot change places in one step."""
+    old, new = folders
+    monkeypatch.setattr(store, "exchange", lambda *_: False)
     seen, rename = [], Path.replace
 
     def watch(self, target):

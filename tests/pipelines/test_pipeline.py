@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 
 import click
@@ -225,6 +226,25 @@ def test_of_a_long_difference_the_beginning_is_shown(tmp_path):
     text = "\n".join(map(str, range(1000)))
     lines = diff_of({tmp_path / "a.txt": text}, tmp_path).splitlines()
     assert (len(lines), lines[-1]) == (201, "... 803 more lines of a.txt")
+
+
+def test_of_a_lock_one_line_is_shown(tmp_path):
+    lock = tmp_path / "requirements.lock"
+    text = "# Made here\n" + "".join(f"one{n}==1.{n}  # content sha256:{n}\n" for n in range(9))
+    assert diff_of({lock: text}, tmp_path) == "+ requirements.lock: 9 packages, as they are installed here"
+    lock.write_text(text)
+    assert diff_of({lock: text}, tmp_path) == ""
+    changed = (
+        text.replace("one3==1.3", "one3==2.0")
+        .replace("one4==1.4", "two==7")
+        .replace("one8==1.8", "own @ git+https://h/x@1")
+    )
+    assert diff_of({lock: changed}, tmp_path) == (
+        "+ requirements.lock: one3 1.3 -> 2.0, two 7 is new, own git+https://h/x@1 is new, one4 is gone, one8 is gone"
+    )
+    everything = re.sub(r"==1\.", "==2.", text)
+    assert diff_of({lock: everything}, tmp_path).endswith("one4 1.4 -> 2.4, and 4 more")
+    assert diff_of({lock: text + "# a note\n"}, tmp_path).endswith(": other hashes or notes, the same versions")
 
 
 def documents_of(made):

@@ -63,7 +63,7 @@ def test_what_cannot_be_pooled_is_refused_with_the_reason(repo, tmp_path):
     write(repo / "case.ipynb", "x = 1")
     with KernelPool(preload=["no_such_module"]) as pool, pytest.raises(InputError, match="'no_such_module' cannot be"):
         run("case.ipynb", kernels=pool)
-    with pytest.raises(RunError, match="The pool of kernels is closed"):
+    with pytest.raises(RunError, match="The pool is closed. Make a new one"):
         pool.make_manager() and pool.fork(["ipykernel_launcher"], {}, None)
     (tmp_path / "threaded.py").write_text(
         "import threading, time\nthreading.Thread(target=time.sleep, args=(99,), daemon=True).start()"
@@ -82,8 +82,8 @@ def test_a_pool_whose_process_has_gone_says_so(repo):
     write(repo / "case.ipynb", "x = 1")
     with KernelPool(preload=[]) as pool:
         assert run("case.ipynb", kernels=pool).status == "succeeded"
-        os.kill(pool._process.pid, signal.SIGKILL)
-        pool._process.wait()
+        os.kill(pool.line.process.pid, signal.SIGKILL)
+        pool.line.process.wait()
         with pytest.raises(RunError, match="Make a new pool"):
             run("case.ipynb", kernels=pool)
 
@@ -94,8 +94,8 @@ def test_a_kernel_outlives_the_pools_process_and_its_end_is_still_seen(repo):
 
     def end_the_pool(event):
         if event["event"] == "tick" and (repo / "here").exists() and not (repo / "go").exists():
-            os.kill(pool._process.pid, signal.SIGKILL)
-            pool._process.wait()
+            os.kill(pool.line.process.pid, signal.SIGKILL)
+            pool.line.process.wait()
             (repo / "go").touch()
 
     for x, status in ((1, "succeeded"), (2, "kernel_died")):
@@ -109,7 +109,7 @@ def test_a_kernel_outlives_the_pools_process_and_its_end_is_still_seen(repo):
 
 def test_a_pool_ends_with_its_owner(repo):
     with KernelPool(preload=[]) as pool:
-        pid = pool._process.pid
+        pid = pool.line.process.pid
         assert psutil.pid_exists(pid)
     deadline = time.monotonic() + 10
     while psutil.pid_exists(pid) and time.monotonic() < deadline:

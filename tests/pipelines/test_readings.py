@@ -1,14 +1,11 @@
-"""Which correction logs a pipeline reads where it declares none: no run claims labels that it has never seen."""
+"""Which correction logs code may read, as far as its text tells: all that is known before a run."""
 
 from __future__ import annotations
 
 import pytest
 
-import dcai
-from dcai.pipelines.definitions.readings import guess_logs
-from dcai.pipelines.pipeline import promote
-from dcai.pipelines.runs import carry_out
-from tests.pipelines.conftest import make_notebook, write
+from dcai.pipelines.definitions.readings import find_logs, guess_logs
+from tests.pipelines.conftest import make_notebook
 
 BOTH = ("corrections/one.jsonl", "corrections/two.jsonl")
 
@@ -47,13 +44,6 @@ def test_where_there_is_no_log_none_is_read(repo):
     assert guess_logs(make_notebook("CorrectionLog"), [], {}, repo) == ()
 
 
-def test_a_run_claims_no_log_that_its_notebook_does_not_speak_of(logs):
-    write(logs / "train.ipynb", "x = 1", "open('out.txt', 'w').write('a')")
-    promote("train.ipynb", outputs=["out.txt"], check=False)
-    assert carry_out("train").record.corrections == []
-    assert dcai.trace("out.txt").logs == ()
-    write(logs / "reads.ipynb", "log = 'corrections/one.jsonl'", "open(log).read()")
-    promote("reads.ipynb", check=False)
-    assert [f.path for f in carry_out("reads").record.corrections] == ["corrections/one.jsonl"]
-    other = carry_out("reads", {"log": "corrections/two.jsonl"})
-    assert {f.path for f in other.record.corrections} == set(BOTH)  # the one stands in the notebook as its default
+def test_decisions_about_planted_rows_are_no_log(logs):
+    (logs / "corrections" / "one.controls.jsonl").write_text("")
+    assert find_logs(logs) == list(BOTH)

@@ -113,11 +113,47 @@ def test_runs_that_would_write_over_each_other_are_refused_with_the_fix(repo):
         InputError, match=r"The sets 1 and 2 would both write 'model.txt'.*dcai.artifact\('model.txt'\)"
     ):
         dcai.sweep("fit", {"rate": [0.1, 0.2]})
-    with pytest.raises(InputError, match=r"a parameter in the output's path, such as 'model-{rate}.txt'"):
+    fix = r"""such as 'model-{rate}.txt': in the notebook, f'model-{rate}.txt' instead of 'model.txt', and in pipelines/fit/pipeline.yaml, model-{rate}.txt below 'outputs:'."""
+    with pytest.raises(InputError, match=fix):
         dcai.sweep("fit", {"rate": [0.1, 0.2]})
     assert sorted((repo / "runs" / "fit").iterdir()) == began
     with pytest.raises(InputError, match="The value of 'rate' stands in the path of an output"):
         fill_paths(["{rate}.txt"], {"rate": "../../x"})
+
+
+def test_the_fix_of_shared_outputs_names_the_line_and_what_varies(repo):
+    write(
+        repo / "fit.ipynb",
+        "kind = 'a'\nrate = 0.5\nseed = 1",
+        "x = (rate, seed, kind)\nopen('model.txt', 'w').write(str(x))",
+    )
+    dcai.promote("fit.ipynb", outputs=["model.txt"], check=False)
+    with pytest.raises(InputError) as refused:
+        dcai.sweep("fit", {"kind": ["a"], "rate": [0.1, 0.2], "seed": [1, 2]})
+    said = "f'model-{rate}-{seed}.txt' instead of 'model.txt' in cell 2, line 2 (open('model.txt', 'w').write(str(x))), and in"
+    assert said in str(refused.value)
+
+
+def test_a_file_that_nobody_declared_is_written_by_one_run_of_a_sweep_alone(repo):
+    """What another run writes over it, the notebook would read again as its own."""
+    (repo / "out").mkdir()
+    cells = [
+        "rate = 0.5\nseed = 1",
+        "open(f'out/{rate}.txt', 'w').write('mine')\nopen('all.log', 'a').write('shared')\nprint(seed)",
+        "import dcai\ndcai.artifact('m.txt').write_text('mine')\nfrom pathlib import Path\nPath('out/shared.txt').write_text(str(rate))",
+    ]
+    write(repo / "bare.ipynb", *cells)
+    made = dcai.sweep("bare.ipynb", {"rate": [0.25, 0.75], "seed": [1]}, jobs=2)
+    good, refused = sorted(made.records, key=lambda r: r.exit_code)
+    assert (good.status, refused.status, refused.error.error) == ("succeeded", "failed", "SharedOutputError")
+    assert refused.error.cell == 3  # after the injected one
+    assert refused.error.message == (
+        f"The run {good.run} of this sweep has written 'out/shared.txt', and this one would write over it. Write to "
+        "dcai.artifact('shared.txt'), a path of each run's own, or put a parameter into the path, such as "
+        "f'out/shared-{rate}.txt'."
+    )
+    assert (repo / "out" / "shared.txt").read_text() == str(good.parameters["rate"])
+    assert dcai.run("bare.ipynb", {"rate": 0.25}).status == "succeeded"  # alone it may
 
 
 @pytest.mark.parametrize("kinds", [["a", "b"], ["b", "a"]])
@@ -393,7 +429,14 @@ def test_a_run_on_a_cluster_ends_as_it_does_here(measure, cluster, capsys):
     assert (code, json.loads(said)["metrics"]) == (0, {"score": 8.0})
     assert call_main(capsys, "sweep", "measure", "-p", "rate=0.2", "--on", address, "--quiet")[0] == 0
     code, _, told = call_main(capsys, "run", "measure", "--on", address, "--kernel", "python3")
-    assert (code, "--kernel cannot be used with --on" in told) == (2, True)
+    assert (code, "'kernel' (--kernel) cannot be used with a cluster (on, client, --on)" in told) == (2, True)
+    elsewhere = dcai.run("measure", {"rate": 0.7}, on=address, run_id="there")
+    assert (elsewhere.status, elsewhere.metrics, elsewhere.folder.name) == ("succeeded", {"score": 8.0}, "there")
+    assert dcai.run("measure", {"kind": "abc"}, client=cluster[1]).metrics == {"score": 8.0}
+    with pytest.raises(InputError, match="'smoke' .--smoke. cannot be used with a cluster"):
+        dcai.run("measure", client=cluster[1], smoke=5)
+    with pytest.raises(InputError, match="by its address .on. or by a client. Give one of them"):
+        dcai.run("measure", on=address, client=cluster[1])
 
 
 def test_a_cluster_that_cannot_help_is_named(measure, monkeypatch):

@@ -45,6 +45,9 @@ SCHEMA = {
                 "type": "object", "additionalProperties": False, "required": ["runs-on", "steps"],
                 "properties": {
                     "runs-on": {"const": "ubuntu-latest"}, "timeout-minutes": {"type": "integer", "minimum": 1},
+                    "needs": {"type": "string"}, "if": {"type": "string", "pattern": r"^\$\{\{ .* \}\}$"},
+                    "permissions": {"const": {"issues": "write"}},
+                    "outputs": {"type": "object", "additionalProperties": {"type": "string", "pattern": r"^\$\{\{ steps\."}},
                     "defaults": {"const": {"run": {"shell": "bash"}}},
                     "steps": {"type": "array", "items": {
                         "type": "object", "additionalProperties": False,
@@ -88,12 +91,18 @@ def test_a_workflow_is_valid_pinned_and_commits_with_the_pipeline(train):
     assert ".github/workflows/dcai-train.yml" in git(train, "show", "--name-only", "--format=", "HEAD").split("\n")
     found = read(path)
     jsonschema.Draft202012Validator(SCHEMA).validate(found)
+    assert not re.search(r"[&*]id\d", path.read_text())  # no anchors, which not every reader of workflows knows
     assert found["on"]["schedule"] == [{"cron": "0 3 * * *"}]
     assert {"pipelines/train/**", "data/a \\[1\\].csv", "data", "data/**", "corrections/**"} <= set(
         found["on"]["push"]["paths"]
     )
     steps = found["jobs"]["run"]["steps"]
-    for step in steps:
+    # What may write (an issue, and nothing else) runs nothing of the repository and of nobody else; what runs it may not write.
+    assert "permissions" not in found["jobs"]["run"]
+    (report,) = found["jobs"]["report"]["steps"]
+    assert "uses" not in report
+    assert found["jobs"]["report"]["needs"] in found["jobs"]
+    for step in [*steps, report]:
         if "uses" in step:
             assert set(step["with"]) <= INPUTS[step["uses"].partition("@")[0]]
         else:
@@ -124,10 +133,71 @@ def test_the_scripts_pass_codes_and_reports_on(train, tmp_path, code, ended):
     asked = subprocess.run([*shell, scripts["due"]], cwd=train, env=surroundings, check=False)
     assert asked.returncode == ended
     assert output.read_text() == f"code={code}\n"
-    made = subprocess.run([*shell, scripts["Run"]], cwd=train, env=surroundings, check=False)
+    made = subprocess.run([*shell, scripts["run"]], cwd=train, env=surroundings, check=False)
     assert made.returncode == code
+    outputs = read_outputs(output.read_text())
+    assert outputs == {"code": str(code), "said": "called: run train"}
     said = "    called: due train --baseline pipelines/train/baseline.json\n### train: run\n    called: run train\n"
     assert summary.read_text() == f"### train: due?\n{said}"
+
+
+def read_outputs(text):
+    """Read what steps put out, as GitHub does: NAME=VALUE, or NAME<<END, lines, END; the last one of a name counts."""
+    found, lines = {}, iter(text.splitlines())
+    for line in lines:
+        name, sign, value = re.fullmatch(r"(\w+)(=|<<)(.*)", line).groups()
+        found[name] = value if sign == "=" else "\n".join(iter(lambda end=value: next(lines), value))
+    return found
+
+
+# Enough of GitHub's own tool: issues stand in a folder, a title in each file.
+GH = """
+cd "$(dirname "$0")"
+echo "$*" >> called
+case "$1 $2" in
+  "issue list") test -f issue && echo 7 || true ;;
+  "issue create") cat "$6" > issue ;;
+  "issue comment") cat "$5" >> issue ;;
+  "issue close") mv issue closed ;;
+esac
+"""
+
+
+def test_a_report_is_opened_continued_and_closed_by_the_next_good_run(train, tmp_path):
+    promote("train.ipynb", ci="github", check=False)
+    job = read(train / ".github" / "workflows" / "dcai-train.yml")["jobs"]["report"]
+    make_tool(tmp_path, "gh", GH)
+    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", job["steps"][0]["run"]]
+
+    def report(result, code="", said=""):
+        facts = {
+            "RESULT": result,
+            "CODE": code,
+            "SAID": said,
+            "LINK": "https://host/runs/1",
+            "RUNNER_TEMP": str(tmp_path),
+        }
+        path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+        subprocess.run(shell, env={**os.environ, "PATH": path, **facts}, check=True)
+        called = (tmp_path / "called").read_text().splitlines()
+        (tmp_path / "called").unlink()
+        return [" ".join(one.split()[:2]) for one in called], called
+
+    title = "dcai: the pipeline train fails"
+    verbs, called = report("failure", "3", "gate_failed $(touch pwned) `touch pwned`\n@everyone")
+    assert verbs == ["issue list", "issue create"]
+    assert f"--title {title} " in called[1]
+    assert f'select(.title == "{title}")' in called[0]
+    text = (tmp_path / "issue").read_text()
+    assert text.startswith("A run ended with exit code 3: https://host/runs/1\n")
+    assert (
+        "\n    gate_failed $(touch pwned) `touch pwned`\n    @everyone\n" in text
+    )  # a block of code: nobody is called
+    assert not list(tmp_path.glob("pwned")) + list(train.glob("pwned"))
+    assert report("failure")[0] == ["issue list", "issue comment"]
+    assert "It came to no exit code of a run (failure): https://host/runs/1" in (tmp_path / "issue").read_text()
+    assert report("success", "0")[0] == ["issue list", "issue close"]
+    assert report("success", "0")[0] == ["issue list"]
 
 
 def script_of(root, name):
@@ -153,10 +223,12 @@ def test_a_run_in_continuous_integration_is_one_of_a_clean_checkout(train, tmp_p
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"), "GITHUB_OUTPUT": str(tmp_path / "output"),
         "RUNNER_TEMP": str(temporary),
     }  # fmt: skip
-    for name, code in (("due", 0), ("Run", 0)):
+    for name, code in (("due", 0), ("run", 0)):
         shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script_of(train, name)["run"]]
         assert subprocess.run(shell, cwd=train, env=surroundings, check=False).returncode == code
-    assert (tmp_path / "output").read_text() == "code=10\n"
+    outputs = (tmp_path / "output").read_text()
+    assert outputs.startswith("code=10\n")
+    assert read_outputs(outputs)["code"] == "0"
     assert [(r.status, r.dirty) for r in history("train")] == [("succeeded", False)]
     assert git(train, "status", "--porcelain") == ""
 

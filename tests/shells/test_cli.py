@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import click
+import pandas as pd
 import pytest
 
 from dcai.corrections.log import CorrectionLog
@@ -32,6 +33,18 @@ def test_every_command_exists_and_has_help(capsys: pytest.CaptureFixture[str]) -
             main([name, "--help"])
         assert stop.value.code == 0
         assert f"dcai {name}" in capsys.readouterr().out
+
+
+def test_a_command_that_reads_a_notebook_imports_no_grammars_that_nobody_needs(tmp_path: Path) -> None:
+    """jsonschema would import them to check addresses in any script: most of what a short command costs."""
+    book = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
+    (tmp_path / "n.ipynb").write_text(json.dumps(book))
+    code = (
+        "import sys\nfrom dcai.shells.cli import main\n"
+        "try: main(['lint', 'n.ipynb'])\nexcept SystemExit: pass\n"
+        "assert 'jsonschema' in sys.modules\nassert not {'lark', 'rfc3987_syntax.syntax_helpers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
 
 
 def test_an_unknown_command_is_refused() -> None:
@@ -84,11 +97,38 @@ def test_stale_corrections_exit_with_4_and_write_nothing(reviewed: tuple[Path, P
     done = call("apply", csv, log, "-o", tmp_path / "out.csv")
     assert done.returncode == 4
     assert done.stderr.startswith("dcai: 1 of 1 standing corrections")
+    assert done.stderr.endswith("`dcai check FILE LOG` tells all of them; --stale skip applies the others.\n")
     assert not (tmp_path / "out.csv").exists()
     assert call("check", csv, log).returncode == 4
     skipped = call("apply", csv, log, "-o", tmp_path / "out.csv", "--stale", "skip")
     assert skipped.returncode == 0
     assert "1 corrections did not fit" in skipped.stderr
+
+
+def test_a_renamed_column_is_named_by_an_option(
+    reviewed: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tell(*arguments: object) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main([*map(str, arguments)])
+        return stop.value.code, *capsys.readouterr()
+
+    csv, log = reviewed
+    text = csv.read_text()
+    csv.write_text(text.replace(",y\n", ",animal\n", 1))
+    code, _, said = tell("apply", csv, log, "-o", tmp_path / "out.csv")
+    assert code == 2
+    assert said.endswith("Give the file that was reviewed, or --rename OLD=NEW where columns were renamed.\n")
+    out, parquet = tmp_path / "out.csv", tmp_path / "out.parquet"
+    assert tell("apply", csv, log, "-o", out, "--rename", "y=animal")[0] == 0
+    assert out.read_text() == csv.read_text().replace("2,tweet,cat", "2,tweet,bird")
+    assert tell("check", out, log, "--rename", "y=animal")[1].startswith("applied")
+    pd.read_csv(csv).to_parquet(tmp_path / "pets.parquet")
+    assert tell("apply", tmp_path / "pets.parquet", log, "-o", parquet, "--rename", "y=animal")[0] == 0
+    assert pd.read_parquet(parquet)["animal"].tolist() == pd.read_csv(out)["animal"].tolist()
+    for wrong, words in {"y": "must be OLD=NEW", "y=tier": "There is no column 'tier'"}.items():
+        code, _, said = tell("check", csv, log, "--rename", wrong)
+        assert (code, words in said) == (2, True)
 
 
 def test_bad_input_exits_with_2_and_one_sentence(reviewed: tuple[Path, Path], tmp_path: Path) -> None:

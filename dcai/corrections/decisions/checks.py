@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dcai.base.errors import LogError, shorten
+from dcai.base.errors import shorten
 from dcai.base.fingerprints import add_hashes, canonical, from_hex, hash_cell, hash_rows, plain
 from dcai.base.identity import RowIndex
 from dcai.base.parts import SPACE, part_of, replace_parts
 from dcai.base.records import Correction, Fit, Scalar
 from dcai.base.table import StandIn
-from dcai.corrections.decisions.matching import Numbered, column_digest, locate, read_columns
+from dcai.corrections.decisions.matching import Numbered, column_digest, locate, make_lack, read_columns
 from dcai.corrections.decisions.slots import Place
 from dcai.corrections.decisions.standing import CHANGING, find_disputed, find_standing, key_text
 from dcai.corrections.decisions.veils import Veil, hidden_columns, key_behind
@@ -39,11 +39,15 @@ CHECK_COLUMNS = [
 ]
 _APPLIED = "The cell holds the new value already."
 _FITS = "The cell holds the value that was reviewed."
+_MASKED = "The cell no longer holds what was reviewed; its column is marked as sensitive, so no value is told."
+Masked = Callable[[], Collection[str]]
 
 
-def check_corrections(corrections: Sequence[Correction], frame: pd.DataFrame) -> pd.DataFrame:
+def check_corrections(
+    corrections: Sequence[Correction], frame: pd.DataFrame, find_masked: Masked = tuple
+) -> pd.DataFrame:
     """Hold every standing correction against a frame; the columns are those of `CorrectionLog.check`."""
-    return Checker(corrections, frame).table()
+    return Checker(corrections, frame, find_masked=find_masked).table()
 
 
 def find_misfits(checks: pd.DataFrame, *, keyed: bool) -> pd.DataFrame:
@@ -71,7 +75,8 @@ class Checker:
     """Holds the standing corrections of one log against one frame.
 
     `sources` maps the rows and columns in which corrections of the log stand already to the values of the source data
-    that they replaced. `known` and `numbered` are as in `locate`. What stands is found when it is first asked for: a review, which knows
+    that they replaced. `known` and `numbered` are as in `locate`. `find_masked` names the columns whose values no reason
+    may tell; it is asked when one would. What stands is found when it is first asked for: a review, which knows
     that itself, asks only for single lines.
     """
 
@@ -81,7 +86,9 @@ class Checker:
         frame: pd.DataFrame,
         known: Mapping[str, RowIndex] | None = None,
         numbered: Numbered | None = None,
+        find_masked: Masked = tuple,
     ) -> None:
+        self._find_masked = find_masked
         self.frame, self.corrections, self.known, self.numbered = frame, tuple(corrections), known, numbered
         self._cells: dict[str, Any] = {}
         self.places = locate(corrections, frame, known, numbered)
@@ -100,7 +107,13 @@ class Checker:
     @cached_property
     def disputed(self) -> dict[str, str]:
         """The ids of standing decisions about which reviewers disagree, each with the reason."""
-        return find_disputed(self.standing, self._row_of)
+        found = find_disputed(self.standing, self._row_of)
+        return find_disputed(self.standing, self._row_of, self.masked) if found else found
+
+    @cached_property
+    def masked(self) -> Collection[str]:
+        """The columns of which no reason may tell a value."""
+        return self._find_masked()
 
     @cached_property
     def excluded(self) -> set[int | str]:
@@ -125,9 +138,8 @@ class Checker:
     def _refuse_absent(self, here: set[str]) -> None:
         absent = {str(c.column) for c in self.standing if c.column is not None} - here
         if absent:
-            raise LogError(
-                f"The log corrects the columns {shorten(', '.join(map(repr, sorted(absent))), 200)}, which this data lacks. "
-                "Give the data that was reviewed, or rename={old: new} where columns were renamed."
+            raise make_lack(
+                f"The log corrects the columns {shorten(', '.join(map(repr, sorted(absent))), 200)}, which this data lacks."
             )
 
     def _row_of(self, line: Correction) -> int | str:
@@ -233,7 +245,9 @@ class Checker:
     def _judge(self, line: Correction, place: Place, current: Scalar) -> tuple[Fit, str]:
         if line.id in self.disputed:
             return "disputed", self.disputed[line.id]
-        return self._judge_alone(line, place, current)
+        status, why = self._judge_alone(line, place, current)
+        told = status == "stale" and line.column is not None and line.column in self.masked
+        return status, _MASKED if told else why
 
     def _judge_alone(self, line: Correction, place: Place, current: Scalar) -> tuple[Fit, str]:
         if place.row is None:

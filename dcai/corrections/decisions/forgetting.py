@@ -157,7 +157,7 @@ def _tell_traces(named: str, traces: Traces) -> list[str]:
         f"Searched: {traces.searched:,} files and messages ({traces.size / 1e6:,.1f} MB) of all branches, tags and stashes, the "
         "index, and what no commit names any more; gzip and zip files unpacked, other compressed or binary ones and pictures as "
         f"they are.{short}{passed} Not searched: files that git does not hold, submodules, and copies elsewhere. Values that are "
-        "not in the log are known only where the data is given: log.forget(..., frame=data)."
+        "not in the log are known only where the data is given: log.forget(..., frame=data), or `dcai forget --data FILE`."
     )
     return [*found, searched]
 

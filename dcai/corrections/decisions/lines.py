@@ -73,7 +73,7 @@ def parse_line(line: bytes, place: str) -> Correction:
     except InputError as error:
         raise LogError(f"{error} {WAY_OUT}") from error
     try:
-        edited = correction.id != _sign_plain(plain, correction) and correction.id != sign(correction).id
+        edited = not _is_as_signed(line, correction) and correction.id != sign(correction).id
     except (ValueError, RecursionError) as error:  # a number like 1e999, which JSON cannot hold
         raise LogError(f"{place} is no line of a log: {error}. {WAY_OUT}") from error
     if edited:
@@ -93,14 +93,15 @@ def sign(correction: Correction) -> Correction:
     return dataclasses.replace(unsigned, id=unsigned.id + _hash(_dump(unsigned)))
 
 
-def _sign_plain(plain: dict[str, Any], correction: Correction) -> str:
-    """Return the id of a line that was read; one that stands as it was written need not be written anew for that."""
+def _is_as_signed(line: bytes, correction: Correction) -> bool:
+    """Whether a line stands as it was written, byte for byte; then it need not be written anew to see that."""
     stamp = _stamp(correction)
-    return stamp + _hash(_encode({**plain, "id": stamp}))
+    unsigned = line.strip().replace(json.dumps(correction.id).encode(), json.dumps(stamp).encode(), 1)
+    return correction.id == stamp + _hash(unsigned)
 
 
 def _stamp(correction: Correction) -> str:
-    return "".join(c for c in correction.at if c.isalnum()) + "-"
+    return "".join(filter(str.isalnum, correction.at)) + "-"
 
 
 def _hash(line: bytes) -> str:

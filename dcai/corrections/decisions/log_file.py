@@ -12,6 +12,7 @@ from typing import Self
 from dcai.base import store
 from dcai.base.errors import LogError, shorten
 from dcai.base.records import Correction
+from dcai.base.testimony import tell_log
 from dcai.corrections.decisions.attributes import tell_git
 from dcai.corrections.decisions.digests import Digest, digest_lines
 from dcai.corrections.decisions.lines import VERSION, next_time, parse_log, read_bytes, sign, write_line
@@ -54,6 +55,7 @@ class LogFile:
         """Read the file anew; where it begins as it did, only what stands behind that."""
         stamp = _stamp(self.path)
         data = read_bytes(self.path)
+        tell_log(self.path, data)
         if self._digest.lines is self.corrections and self._digest.starts(data):
             start, known, digest = self._digest.size or 0, self.corrections, self._digest
         else:
@@ -82,7 +84,10 @@ class LogFile:
     @classmethod
     def read_or_new(cls, path: str | Path) -> Self:
         """Read a log, or return an empty one whose file the first `append` makes."""
-        return cls.read(path) if Path(path).exists() else cls(Path(path))
+        if Path(path).exists():
+            return cls.read(path)
+        tell_log(Path(path), None)
+        return cls(Path(path))
 
     def check_lines(self, known: Digest, new: Sequence[Correction]) -> None:
         """Refuse new lines that do not belong to those that are known."""

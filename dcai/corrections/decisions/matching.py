@@ -68,7 +68,7 @@ def locate(
     _require(names, frame, "key columns")
     _refuse_stranger(corrections, frame)
     rows_of: Numbered = {} if numbered is None else numbered
-    if not rows_of:
+    if numbered is None:  # else it is an audited table, whose key was checked
         check_key(frame, names)
     hidden = hidden_columns(corrections)
     keys = {key_text(c.key): tuple(c.key[name] for name in names) for c in corrections}
@@ -95,10 +95,19 @@ def _number_keys(
 def _require(names: Iterable[str], frame: pd.DataFrame, what: str) -> None:
     lacking = [n for n in names if n not in frame.columns]
     if lacking:
-        raise LogError(
+        raise make_lack(
             f"The log belongs to data with the {what} {shorten(', '.join(map(repr, names)), 200)}; this data lacks "
-            f"{shorten(', '.join(map(repr, lacking)), 200)}. Give the data that was reviewed, or rename={{old: new}} where columns were renamed."
+            f"{shorten(', '.join(map(repr, lacking)), 200)}."
         )
+
+
+def make_lack(says: str) -> LogError:
+    """Make the error that says what data lacks of what its log speaks of, and how to go on."""
+    return LogError(
+        says,
+        "Give the data that was reviewed, or rename={old: new} where columns were renamed.",
+        command="Give the file that was reviewed, or --rename OLD=NEW where columns were renamed.",
+    )
 
 
 def _refuse_stranger(corrections: Sequence[Correction], frame: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from dcai.base.errors import shorten
 from dcai.base.fingerprints import canonical
 from dcai.base.records import Correction, Scalar
-from dcai.corrections.decisions.standing import find_active, key_text, outcome_of
+from dcai.corrections.decisions.standing import find_active, key_text, outcome_of, was_looked_at
 
 LEVEL = 0.95
 # A pair of classes is reported as unclear from so many decisions on that say so.
@@ -39,11 +39,11 @@ def bound_share(hits: int, size: int, level: float = LEVEL) -> tuple[float, floa
     >>> [round(end, 3) for end in bound_share(0, 20)]
     [0.0, 0.168]
     """
-    from scipy.stats import beta
+    from scipy.special import betaincinv  # scipy.stats has it too, and takes a second to load
 
     tail = (1 - level) / 2
-    low = 0.0 if hits == 0 else float(beta.ppf(tail, hits, size - hits + 1))
-    high = 1.0 if hits == size else float(beta.ppf(1 - tail, hits + 1, size - hits))
+    low = 0.0 if hits == 0 else float(betaincinv(hits, size - hits + 1, tail))
+    high = 1.0 if hits == size else float(betaincinv(hits + 1, size - hits, 1 - tail))
     return low, high
 
 
@@ -103,14 +103,9 @@ def _rate_cells(lines: Iterable[Correction]) -> Ratings:
             cells[_cell(line)][line.by] = line
     # Who has become unsure says nothing any more.
     return {
-        cell: {by: c for by, c in said.items() if c.verdict != "unsure" and _was_looked_at(c)}
+        cell: {by: c for by, c in said.items() if c.verdict != "unsure" and was_looked_at(c)}
         for cell, said in cells.items()
     }
-
-
-def _was_looked_at(line: Correction) -> bool:
-    """Whether a person has seen the row of a decision, not only a certificate or the values that were merged."""
-    return "certificate" not in line.why and line.why.get("looked_at") != "values"
 
 
 def tell_reviewers(table: pd.DataFrame) -> list[str]:
@@ -123,7 +118,7 @@ def _tell_reviewer(about: Mapping[Hashable, Any]) -> str:
     if about["controls"]:
         span = f"{100 * about['error_low']:.0f} to {100 * about['error_high']:.0f} %"
         said.append(
-            f"{about['wrong']} of {about['controls']} controls wrong, so about {100 * about['error']:.0f} % ({span})"
+            f"{about['wrong']} of {about['controls']} controls wrong, so about {100 * about['error']:.0f} % of all decisions ({span})"
         )
     if not math.isnan(about["anchoring"]):
         span = f"{100 * about['anchoring_low']:.0f} to {100 * about['anchoring_high']:.0f} %"
@@ -161,9 +156,10 @@ def tell_agreement(table: pd.DataFrame) -> str:
         return ""
     people = len({*table["one"], *table["other"]} - {ALL})
     cells, share, alpha = (table.iloc[-1][name] for name in ("cells", "share", "kappa"))
+    if cells == 1:
+        return f"{people} reviewers {'agree' if share == 1 else 'disagree'} about the one cell that several decided."
     chance = "" if math.isnan(alpha) else f" (Krippendorff's alpha {alpha:.2f}; 1 is perfect, 0 is chance)"
-    where = "the one cell" if cells == 1 else f"{cells:,} cells"
-    return f"{people} reviewers agree in {100 * share:.0f} % of {where} that several decided{chance}."
+    return f"{people} reviewers agree in {100 * share:.0f} % of {cells:,} cells that several decided{chance}."
 
 
 def find_kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float:

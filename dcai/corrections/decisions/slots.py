@@ -14,6 +14,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,7 @@ class Columns:
     label: str | None
     veiled: tuple[tuple[str, str], ...] = ()
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Name this set of columns by a short hash."""
         hidden = "".join(f"\x1e{name}\x1f{key}" for name, key in self.veiled)
@@ -253,6 +254,9 @@ class Finder:
 
     def _match(self, slots: list[Slot]) -> None:
         rows = sorted({row for slot in slots for row in self._candidates(slot)})
+        if len(slots) == len(rows) == 1 and slots[0].keyed and not slots[0].gone:
+            slots[0].row = rows[0]  # there is no choice
+            return
         slots, rows = self._settle_plain(slots, rows)
         known, states = {slot.source for slot in slots} | self.seen, [self.state_of(row) for row in rows]
         # Where there is no choice, nothing needs to be guessed.

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Container, Hashable, Iterable
 
 from dcai.base.fingerprints import canonical
 from dcai.base.records import FINGERPRINT, Correction, Key
 
 CHANGING = frozenset({"relabel", "edit", "exclude"})
 RowOf = Callable[[Correction], Hashable]
+_write_key = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def key_text(key: Key) -> str:
     """Write a key so that equal keys have equal texts, whatever the types of their cells."""
     if FINGERPRINT in key:
         return str(key[FINGERPRINT])
-    return json.dumps({name: canonical(key[name]) for name in sorted(key)}, ensure_ascii=False, separators=(",", ":"))
+    return _write_key({name: canonical(key[name]) for name in sorted(key)})
+
+
+def was_looked_at(line: Correction) -> bool:
+    """Whether a person has seen the row of a decision, not only a certificate or the values that were merged."""
+    return "certificate" not in line.why and line.why.get("looked_at") != "values"
 
 
 def find_active(corrections: Iterable[Correction]) -> list[Correction]:
@@ -62,8 +68,13 @@ def find_standing(corrections: Iterable[Correction], row_of: RowOf | None = None
     return list(latest.values())
 
 
-def find_disputed(standing: Iterable[Correction], row_of: RowOf | None = None) -> dict[str, str]:
-    """Return the ids of standing decisions about which reviewers disagree, each with the reason as a sentence."""
+def find_disputed(
+    standing: Iterable[Correction], row_of: RowOf | None = None, masked: Container[str] = ()
+) -> dict[str, str]:
+    """Return the ids of standing decisions about which reviewers disagree, each with the reason as a sentence.
+
+    The sentences tell no values of `masked` columns.
+    """
     where = row_of or (lambda c: key_text(c.key))
     rows: dict[Hashable, list[Correction]] = defaultdict(list)
     for line in standing:
@@ -72,23 +83,23 @@ def find_disputed(standing: Iterable[Correction], row_of: RowOf | None = None) -
     disputed: dict[str, str] = {}
     for lines in rows.values():
         if len({c.by for c in lines}) > 1:
-            disputed |= _find_row_disputes(lines)
+            disputed |= _find_row_disputes(lines, masked)
     return disputed
 
 
-def _find_row_disputes(lines: list[Correction]) -> dict[str, str]:
+def _find_row_disputes(lines: list[Correction], masked: Container[str]) -> dict[str, str]:
     disputed: dict[str, str] = {}
     cells: dict[Hashable, list[Correction]] = defaultdict(list)
     for line in lines:
         cells[line.part, line.column].append(line)
     for group in cells.values():
         if len({outcome_of(c) for c in group}) > 1:
-            disputed |= dict.fromkeys((c.id for c in group), _tell(group))
+            disputed |= dict.fromkeys((c.id for c in group), _tell(group, masked))
     for line in lines:
         if line.verdict == "exclude":
             against = [c for c in lines if c.by != line.by and c.verdict != "exclude"]
             if against:
-                disputed |= dict.fromkeys((c.id for c in [line, *against]), _tell([line, *against]))
+                disputed |= dict.fromkeys((c.id for c in [line, *against]), _tell([line, *against], masked))
     return disputed
 
 
@@ -103,7 +114,8 @@ def outcome_of(line: Correction) -> Hashable:
     return line.verdict
 
 
-def _tell(lines: list[Correction]) -> str:
-    told = "; ".join(f"{c.by}: {c.verdict}" + (f" {c.value!r}" if c.value is not None else "") for c in lines[:4])
+def _tell(lines: list[Correction], masked: Container[str]) -> str:
+    shown = [(c, c.value is not None and c.column not in masked) for c in lines[:4]]
+    told = "; ".join(f"{c.by}: {c.verdict}" + (f" {c.value!r}" if tells else "") for c, tells in shown)
     ids = ", ".join(repr(c.id) for c in lines)
-    return f"Reviewers disagree ({told}). Settle it: review.decide(row, verdict, ..., resolves=[{ids}])."
+    return f"Reviewers disagree ({told}). Settle it in a review: review.decide(row, verdict, ..., resolves=[{ids}])."

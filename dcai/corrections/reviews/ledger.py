@@ -85,6 +85,7 @@ class Ledger:
             row: {column: self.veil.show(column, value) for column, value in cells.items()}
             for row, cells in checker.sources.items()
         }
+        self._is_tangled = not self.table.key and self._tangle(corrections)
         self._names = SourceNames(self.table, corrections, places, self.columns.digest)
         self._row_of: dict[str, int] = {}
         self._source: dict[int, tuple[Key, str]] = {}
@@ -183,6 +184,7 @@ class Ledger:
             self._take_in(before)
             return added
         self._sent |= _by_message(added)
+        self._is_tangled = self._is_tangled or (not self.table.key and self._tangle(added))
         self.trail.add(added)
         self._unchecked += added
         for line, row in zip(added, rows, strict=True):
@@ -205,15 +207,33 @@ class Ledger:
         lines = self.log.corrections
         added = lines[len(before) :]
         later = lines[: len(before)] == before and min(c.id for c in added) > max((c.id for c in before), default="")
-        if before and later and self.table.key and not any(c.columns for c in added):
+        if before and later and not any(c.columns for c in added) and self._leave_names(added):
             self._take_later(added)
             return
         rows = set(self._decisions)
         self._index()
         self._changed |= rows
 
+    def _leave_names(self, added: Sequence[Correction]) -> bool:
+        """Whether lines can be taken in without matching all rows anew: keys stay, and so do fingerprints that nothing touches."""
+        if self.table.key:
+            return True
+        alone = all(len(self.table.index.find(from_hex(key_text(c.key)))) == 1 for c in added)
+        return alone and not (self._sources or self._names.left_out or self._is_tangled or self._tangle(added))
+
+    def _tangle(self, lines: Iterable[Correction]) -> bool:
+        """Whether lines may change fingerprints, or are about rows with twins, or about other columns."""
+        inside, digest = {*self.columns.identity}, self.columns.digest
+        return any(
+            (c.column in inside and c.verdict in ("edit", "relabel"))
+            or ":" in key_text(c.key)
+            or SEEN in c.why
+            or column_digest(c) != digest
+            for c in lines
+        )
+
     def _take_later(self, added: Sequence[Correction]) -> None:
-        """Take in lines about rows with a key that came after all others: only what is known of their rows changes."""
+        """Take in lines that came after all others, and leave every row its name: only what is known of their rows changes."""
         texts = {key_text(c.key) for c in added}
         about = [c for text in texts if (row := self._row_of.get(text)) is not None for c in self._decisions[row]]
         self._checker.take([*self._unchecked, *added], [*about, *added])
@@ -227,6 +247,8 @@ class Ledger:
             row = self.row_of(line)
             if row is not None:
                 self._decisions[row].append(line)
+                if not self.table.key:
+                    self._source.setdefault(row, (line.key, line.row))
         rows = {row for row in places.values() if row is not None}
         for row in rows:
             self._show_sources(row)

@@ -72,7 +72,10 @@ class Steps(Desk):
     # ------------------------------------------------------------ say what was done
 
     def tell(self, verdict: str, lines: Sequence[Correction]) -> str:
-        """Say what an undo, a redo, a merge or the acceptance of a group has done; empty for single decisions."""
+        """Say what an undo, a redo, a merge or the acceptance of a group has done, and what a whole row settled with it.
+
+        Empty for other single decisions.
+        """
         if not lines:
             return ""
         if verdict == "accept":
@@ -81,10 +84,21 @@ class Steps(Desk):
             left = lines[0].why.get("left_out", 0)
             rest = f"; {_count(left, 'row')} left out, as you have decided about them" if left else ""
             return f"{_count(len(lines), 'row')} merged{rest}."
+        if verdict in ("keep", "exclude") and lines[0].column is None:
+            return self._tell_row(lines[0])
         if verdict not in ("undo", "redo"):
             return ""
         targets = [self._keeper(line).trail.find_taken_back(line) for line in lines]
         return f"{'Taken back' if verdict == 'undo' else 'It stands again'}: {self._name(targets)}."
+
+    def _tell_row(self, line: Correction) -> str:
+        """Say which further findings a decision about a whole row settles; empty where there are none."""
+        settled = [name for name in self.findings_of(line) if self._states.verdicts.get(name) == line]
+        if len(settled) <= 1:
+            return ""
+        row, others = self._keeper(line).row_of(line), _count(len(settled) - 1, "other finding")
+        what = "kept as it stands" if line.verdict == "keep" else "excluded"
+        return f"Row {row}: {what}, which settles its {others} too. Saved. Ctrl+Z takes it back."
 
     def _name(self, targets: Sequence[Correction]) -> str:
         """Name decisions, and say where they were taken if that was not here."""

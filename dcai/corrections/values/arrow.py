@@ -12,6 +12,7 @@ import pandas as pd
 
 from dcai.base.errors import InputError, shorten
 from dcai.base.parts import read_list
+from dcai.corrections.values.cells import is_blank
 
 
 def change_table(table: Any, places: Mapping[str, int], edits: pd.DataFrame, dropped: npt.NDArray[np.intp]) -> Any:
@@ -85,6 +86,8 @@ def _make_scalars(values: Sequence[object], kind: Any, name: str) -> Any:
     """Make the new cells in the column's type; a text that stands for such a value is read as one."""
     import pyarrow as pa
 
+    if pa.types.is_primitive(kind) or pa.types.is_decimal(kind):
+        values = [None if is_blank(v) else v for v in values]
     if pa.types.is_nested(kind):
         values = [read_list(v) if isinstance(v, str) and read_list(v) is not None else v for v in values]
     try:

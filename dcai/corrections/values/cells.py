@@ -17,6 +17,7 @@ from dcai.base.parts import list_of, to_list
 
 # Integers below this are exact as floats.
 EXACT = 2**53
+_TRUTH = {"true": True, "false": False}
 
 
 def set_cells(column: pd.Series[Any], rows: npt.NDArray[np.intp], values: Sequence[object]) -> pd.Series[Any]:
@@ -88,14 +89,24 @@ def _as_type(value: object, dtype: Any, column: pd.Series[Any], like: tuple[Any,
     if value is None:
         return None
     try:
-        return _convert(value, dtype, like)
+        return _convert(value, dtype, like) if _holds_texts(dtype, like[0]) or not is_blank(value) else None
     except (ValueError, KeyError, TypeError, OverflowError, decimal.InvalidOperation) as error:
         raise _cannot_take(column, value) from error
 
 
+def is_blank(value: object) -> bool:
+    """Whether a value says that there is none, for a column that holds no texts."""
+    return canonical(value) is None
+
+
+def _holds_texts(dtype: Any, first: object) -> bool:
+    measured = pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype)
+    return not measured and not isinstance(first, (bool, np.bool_))
+
+
 def _convert(value: object, dtype: Any, like: tuple[Any, bool]) -> Any:
     if pd.api.types.is_bool_dtype(dtype):
-        return {"true": True, "false": False}[str(canonical(value))]
+        return _TRUTH[str(canonical(value))]
     if pd.api.types.is_numeric_dtype(dtype):
         number = value if isinstance(value, (int, float)) else float(str(value))
         return int(number) if pd.api.types.is_integer_dtype(dtype) and float(number).is_integer() else number
@@ -122,6 +133,8 @@ def _as_object(value: object, first: Any, texts: bool) -> Any:  # noqa: FBT001 (
     """Turn a value into the kind of object that the column's first cell is."""
     if list_of(first) is not None:
         return to_list(str(value), first)
+    if isinstance(first, (bool, np.bool_)):
+        return _TRUTH[str(canonical(value))]
     if isinstance(first, decimal.Decimal):
         return decimal.Decimal(str(value))
     if isinstance(first, dt.date) and not isinstance(first, dt.datetime):

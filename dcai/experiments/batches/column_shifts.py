@@ -21,6 +21,7 @@ from dcai.experiments.batches.divergences import (
     tell_apart,
 )
 from dcai.experiments.batches.number_changes import Conversion, find_conversion
+from dcai.experiments.batches.picture_shifts import compare_pictures, compare_vectors
 from dcai.experiments.batches.trials import Batches, Trial
 from dcai.experiments.batches.writing_changes import Pairing, compare_writing, pair_names
 from dcai.findings.cells.dates import count_seconds
@@ -69,8 +70,10 @@ def compare_values(batches: Batches, name: str, kind: str, left: dict[str, list[
         yield from compare_writing(batches, name, *filled)
     elif kind == "date":
         yield from _compare_dates(batches, name, filled[0], filled[1], left)
+    elif kind == "image":
+        yield from compare_pictures(batches, name, filled[0], filled[1], left)
     else:
-        left.setdefault(f"their kind is {kind}", []).append(name)
+        yield from compare_vectors(batches, name, filled[0], filled[1], left)
 
 
 def _list_rows(marks: Any) -> list[int]:

@@ -18,7 +18,7 @@ WIDTH, STEP = 420, 24
 MOST = 25
 BINS = 30
 CATEGORIES = 12
-_DRIFT, _FACT, _NONE = "drift", "a fact, without a size", "none"
+_DRIFT, _FACT, _NONE = "drift", "a fact, without a size", "not sure, or too small"
 LARGEST = 10.0  # times the size that counts; further ones stand at the edge
 
 
@@ -154,4 +154,5 @@ def make_axis(title: str | None, **options: Any) -> Any:
     """Make a quiet axis."""
     import altair as alt
 
-    return alt.Axis(title=title, **(AXIS_STYLE | {"domain": False} | options))
+    # Six labels fit side by side, and none touches what is drawn.
+    return alt.Axis(title=title, **(AXIS_STYLE | {"domain": False, "labelPadding": 8, "tickCount": 6} | options))

@@ -13,6 +13,7 @@ import pandas as pd
 from dcai.base.display import Html, escape, escape_value, show_text, to_bar, to_block, to_page, to_table
 from dcai.base.errors import InputError
 from dcai.base.store import write_atomic
+from dcai.experiments.batches.schema_changes import WORDS
 from dcai.findings.summary import plain_record, records_of
 from dcai.findings.wording import count, name_some
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from dcai.experiments.batches.trials import Batches
 
 COUNTED = 0.5  # the doubt from which a finding counts as drift
+DRAWN = ("number", "date", "category", "boolean", "text")  # kinds of columns whose values can be drawn
 SHOWN = 30
 _REASON = 2000
 TEST_COLUMNS = ("check", "column", "test", "p", "p_corrected", "effect", "measure", "floor", "drifted")
@@ -120,6 +122,10 @@ class Drift:
             return draw_effects(self)
         if column not in self.batches.kinds:
             raise InputError.unknown_name("column in both batches", column, self.batches.kinds)
+        if self.batches.kinds[column] not in DRAWN:
+            raise InputError(
+                f"The column {column!r} holds {WORDS[self.batches.kinds[column]]}, whose values are not drawn. Draw another column, or all changes by chart()."
+            )
         if column in self.batches.veil.whole:
             raise InputError(
                 f"The values of {column!r} are masked, so they are not drawn. Draw another column, or all changes by chart()."
@@ -152,8 +158,8 @@ class Drift:
     def to_html(self, path: str | Path | None = None) -> str | Path:
         """Write a page with charts that needs no network; without a path, return its HTML."""
         drawn = self.chart().to_image() if len(self.tests) else ""
-        masked = self.batches.veil.whole
-        worst = [c for c in dict.fromkeys(self.findings["column"]) if c in self.batches.kinds and c not in masked][:6]
+        drawable = {c for c, kind in self.batches.kinds.items() if kind in DRAWN} - set(self.batches.veil.whole)
+        worst = [c for c in dict.fromkeys(self.findings["column"]) if c in drawable][:6]
         body = to_block(self._body(200), _large(drawn), *(_large(self.chart(str(c)).to_image()) for c in worst))
         page = to_page("dcai drift", body)
         return page if path is None else write_atomic(path, page)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from dcai.base.display import show_share
@@ -16,9 +17,12 @@ from dcai.findings.labels.grouping import number_groups
 from dcai.findings.tables.slicing import cut_column
 from dcai.findings.wording import count
 
+Floats = npt.NDArray[np.float64]
+
 LIMIT = 0.01  # the chance of a difference that is taken for none
 GROWN = 0.02  # of the rows
 NOISY = 0.03  # of the group's labels
+SURPRISED = 0.1  # of the labels: so many more are otherwise than a model counts on
 LEARNT = 0.05  # of the accuracy, by the group's own rows
 MOST_ROWS = 5_000
 WANTED = 50  # rows that a group should have to be learnt from
@@ -35,13 +39,12 @@ def explain_group(
     scene = _Scene(judged, table, learner, bonds)
     inside = group.inside & judged.known
     rows = int(inside.sum())
-    contradicted, right = scene.judge_from_outside(inside)
-    odd = _is_odd(scene, group, inside, contradicted)
-    own = float(judged.right[inside].mean()) - float(right.mean()) >= LEARNT
+    outside = scene.judge_from_outside(inside)
+    odd = _say_odd(scene, group, inside, outside)
+    own = float(judged.right[inside].mean()) - float(outside.right.mean()) >= LEARNT
     if odd and not own:
         return "noise", (
-            f"Review labels: a model of all other rows, where it is sure, contradicts {count(int(contradicted.sum()), 'label')} of the "
-            f"{rows:,} ({show_share(float(contradicted.mean()))}), and its own rows teach nothing better. "
+            f"Review labels: a model of all other rows {odd}, and its own rows teach nothing better. "
             "A column that explains them may be missing, too."
         )
     grown = None if reference is None else _measure_growth(group, table, reference, bonds)
@@ -69,6 +72,18 @@ def explain_group(
     )
 
 
+class Outside(NamedTuple):
+    """What a model that has seen none of some rows says of each of them.
+
+    `contradicted`: it is sure of another class; `right`: it says the label's own; `surprise`: how sure it is, less 1 where it
+    is right. The mean surprise of a model that knows its limits is 0.
+    """
+
+    contradicted: Marks
+    right: Marks
+    surprise: Floats
+
+
 @dataclass(frozen=True, eq=False)
 class _Scene:
     """What groups are explained by: the rows as judged, a model to teach anew, and which rows belong together."""
@@ -78,15 +93,16 @@ class _Scene:
     learner: Any
     bonds: Codes | None
 
-    def judge_from_outside(self, inside: Marks) -> tuple[Marks, Marks]:
-        """Judge rows by a model that has seen none of them, nor of their groups: which labels it surely contradicts, which it gets right."""
+    def judge_from_outside(self, inside: Marks) -> Outside:
+        """Judge rows by a model that has seen none of them, nor of their groups."""
         judged = self.judged
         taught = self._predict(self._find_others(inside), inside)
         if taught is None:
-            return judged.doubtful[inside], judged.right[inside]
+            right = judged.right[inside]
+            return Outside(judged.doubtful[inside], right, np.zeros(len(right)))
         names, sure = taught
         right = names == judged.given[inside].astype(str)
-        return ~right & (sure >= SURE), right
+        return Outside(~right & (sure >= SURE), right, sure - right)
 
     def try_more_rows(self, inside: Marks) -> float | None:
         """Return how many more of a group's rows are right by half of the others than by a quarter; None where none surely are."""
@@ -142,22 +158,52 @@ class _Scene:
         return np.asarray(quarters[codes], dtype=np.intp)
 
 
-def _is_odd(scene: _Scene, group: Group, inside: Marks, contradicted: Marks) -> bool:
-    """Say whether a sure model contradicts the group's labels more often than those of groups like it.
+def _say_odd(scene: _Scene, group: Group, inside: Marks, outside: Outside) -> str:
+    """Say what is odd in how a model from outside meets the group's labels, against groups like it; nothing where nothing is.
 
-    Each of them is judged by a model that has seen none of it, as the group was; where there are none, as with clusters,
-    by models that have seen rows like theirs.
+    Where the model is sure it contradicts more of them, or it is right less often than it counts on: a blunt model is never
+    sure, and yet surprised. Each of the others is judged by a model that has seen none of it, as the group was; where there
+    are none, as with clusters, by models that have seen rows like theirs.
     """
     judged, bonds = scene.judged, scene.bonds
-    odd, rows = judged.doubtful.copy(), inside.copy()
-    odd[inside] = contradicted
+    odd, surprise, rows = judged.doubtful.copy(), np.zeros(len(inside)), inside.copy()
+    odd[inside], surprise[inside] = outside.contradicted, outside.surprise
     for marks in _list_like(scene.table, group, judged.known):
-        odd[marks] = scene.judge_from_outside(marks)[0]
+        its = scene.judge_from_outside(marks)
+        odd[marks], surprise[marks] = its.contradicted, its.surprise
         rows |= marks
-    if not (rows & ~inside).any():
-        rows = judged.known
+    others = rows & ~inside
+    alone = not others.any()
+    if alone:
+        rows, others = judged.known, judged.known & ~inside
     p = find_chance(inside[rows], ~odd[rows], None if bonds is None else bonds[rows])
-    return bool(p <= LIMIT and float(odd[inside].mean()) - float(odd[rows & ~inside].mean()) >= NOISY)
+    number, size = int(outside.contradicted.sum()), int(inside.sum())
+    contradicts = p <= LIMIT and float(odd[inside].mean()) - float(odd[others].mean()) >= NOISY
+    surprised = not alone and _is_larger(*(_average(surprise, marks, bonds) for marks in (inside, others)))
+    # Of the two the one that says more.
+    if surprised and not (contradicts and number / size > float(outside.surprise.mean())):
+        counted = show_share(float((outside.surprise + outside.right).mean()))
+        return f"counts on being right in {counted} of the {size:,} and is in {show_share(float(outside.right.mean()))}"
+    if contradicts:
+        return f"contradicts, where it is sure, {count(number, 'label')} of the {size:,} ({show_share(number / size)})"
+    return ""
+
+
+def _average(values: Floats, marks: Marks, bonds: Codes | None) -> Floats:
+    """Return the values of some rows, one mean for all that belong together."""
+    if bonds is None:
+        return values[marks]
+    return np.asarray(pd.Series(values[marks]).groupby(bonds[marks]).mean().to_numpy())
+
+
+def _is_larger(its: Floats, others: Floats) -> bool:
+    """Say whether a mean surprise is surely and clearly larger than another (Welch 1947)."""
+    from scipy import stats
+
+    if min(len(its), len(others)) < 2 or np.ptp(np.concatenate([its, others])) == 0:  # noqa: PLR2004 (a variance needs two values)
+        return False
+    p = float(stats.ttest_ind(its, others, equal_var=False, alternative="greater").pvalue)
+    return bool(p <= LIMIT and its.mean() - others.mean() >= SURPRISED)
 
 
 def _list_like(table: Table, group: Group, known: Marks) -> list[Marks]:

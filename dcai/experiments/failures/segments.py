@@ -178,10 +178,11 @@ class Slices:
                 self.measure: _show_share(row, "accuracy", "low", "high"),
                 "": "" if math.isnan(row.elsewhere) else to_bar(float(row.accuracy), float(row.elsewhere)),
                 "elsewhere": "" if math.isnan(row.elsewhere) else show_share(row.elsewhere),
-                **self._show_fairness(row),
                 "worse": Html('<span class="warn">yes</span>') if row.worse else "few rows" if row.few else "",
                 "cause": row.cause,
                 "what helps": row.fix,
+                # At the end, where a narrow page cuts them off: what helps must be seen.
+                **self._show_fairness(row),
             }
             for row in records_of(self.table)
         ]  # fmt: skip

@@ -43,7 +43,7 @@ def draw_slices(found: Slices, figure: str = "accuracy") -> OfflineChart:
     legend = alt.Legend(title=None, orient="top", labelColor=INK, labelFontSize=12)
     y = alt.Y("name:N", sort=list(dict.fromkeys(plain["name"])), axis=make_axis(None, labelLimit=420, labelColor=INK))
     base = alt.Chart(plain).encode(y=y, color=alt.Color("said:N", scale=colors, legend=legend))
-    scale = alt.Scale(zero=False, nice=True)
+    scale = alt.Scale(zero=False, nice=True, padding=8)  # a mark at 0 % stands clear of the names
     said, title, more = _word(found, figure)
     lines = base.mark_rule(strokeWidth=2.5, opacity=0.75).encode(
         x=alt.X("low:Q", axis=make_axis(said, format="%"), scale=scale), x2="high:Q"

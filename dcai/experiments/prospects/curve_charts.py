@@ -32,7 +32,7 @@ def draw_sizes(curve: Curve) -> OfflineChart:
     if curve.claim is not None:
         layers.append(_mark_claim(curve))
     chart = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
-    title = "Do fewer better rows do as well as more of the others?"
+    title = "Do fewer rows with better labels do as well?"
     said = f"{_name(curve.metric)} against the number of training rows, with 95 % intervals"
     return make_card(chart, title, said, _subtitles(curve, str(curve.claim) if curve.claim else ""))
 

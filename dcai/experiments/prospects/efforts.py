@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from dcai.corrections.decisions.standing import was_looked_at
 from dcai.corrections.log import CorrectionLog
 from dcai.experiments.prospects.growth import score_sample
-from dcai.experiments.samples.applying import is_reviewed
 from dcai.experiments.samples.materials import Materials, Sample
 from dcai.experiments.samples.splits import Positions
 from dcai.experiments.scores.intervals import estimate_interval
@@ -176,13 +176,13 @@ def choose_steps(most: int, step: int) -> list[int]:
 def order_by_log(log: CorrectionLog, materials: Materials) -> tuple[Positions, int]:
     """Return the training rows that a log decides, in the order of the decisions, and how many of them were reviewed.
 
-    Rows that were only accepted as members of a certified group come after all that somebody looked at.
+    Rows that were only accepted as members of a certified group, or merged as spellings, come after all that somebody looked at.
     """
     frame = materials.table.frame
     inside = log.restrict(frame)
     checks = inside.check(frame)
     times = {line.id: line.at for line in inside.standing}
-    spared = {line.id for line in inside.standing if not is_reviewed(line)}
+    spared = {line.id for line in inside.standing if not was_looked_at(line)}
     decided = (
         checks[checks["row"] >= 0]
         .assign(at=lambda c: c["id"].map(times), spared=lambda c: c["id"].isin(spared))

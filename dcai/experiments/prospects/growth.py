@@ -55,14 +55,14 @@ class Claim:
 
     def __str__(self) -> str:
         """Say it in a sentence."""
-        endings = {
-            "holds": "the claim holds on these data",
-            "fails": "the claim fails on these data",
-            "undecided": "these data do not decide the claim",
+        found = {
+            "holds": "Fewer rows with better labels do as well here",
+            "fails": "Fewer rows with better labels do worse here",
+            "undecided": "Whether fewer rows with better labels do as well is not sure here",
         }
         return (
-            f"{self.clean_rows:,} {self.clean} rows against {self.noisy_rows:,} {self.noisy} rows: {self.difference:+.3f} "
-            f"({self.low:+.3f} to {self.high:+.3f}); with a margin of {self.margin:g}, {endings[self.verdict]}."
+            f"{found[self.verdict]}: {self.clean_rows:,} rows with {self.clean} labels score {self.difference:+.3f} ({self.low:+.3f} to "
+            f"{self.high:+.3f}) against {self.noisy_rows:,} with {self.noisy} ones; up to {self.margin:g} less counts as equal."
         )
 
 

@@ -272,7 +272,7 @@ def _plan_reviews(
         if spared:
             notes.append(
                 f"The curve of reviews ends after the {count(looked_at, 'row')} that somebody looked at: {spared:,} more "
-                f"{'was' if spared == 1 else 'were'} accepted as members of a certified group, and cost no review."
+                f"{'was' if spared == 1 else 'were'} accepted as members of a certified group or merged as spellings, and cost no review."
             )
         return (choose_steps(looked_at, step), {"order of the log": order}) if looked_at else ([], {})
     order = order_by_doubt(materials, bench.random_state)

@@ -38,6 +38,7 @@ def describe_origin(materials: Materials) -> dict[str, Any]:
         "features": list(materials.table.features),
         "training_rows": len(frame),
         "test_rows": materials.scored,
+        "test_labels_contradicted": materials.contradicted,
         "training_sha256": hash_content(frame),
         "test_sha256": hash_content(_join(materials.tests[0], materials)),
         "versions": {

@@ -14,9 +14,10 @@ from dcai.base.errors import InputError
 from dcai.base.store import write_atomic
 from dcai.experiments.results.cards import check_model_path, describe_training, write_model
 from dcai.experiments.results.groupings import score_groups
+from dcai.experiments.results.headlines import write_headline
 from dcai.experiments.results.sheets import Sheet, check_target, show_p, show_range
 from dcai.experiments.scores.estimates import ESTIMATES, FACTS, GAIN, OTHER_LOG
-from dcai.experiments.scores.intervals import LEVEL, MEANING
+from dcai.experiments.scores.intervals import MEANING
 from dcai.findings.wording import count
 
 if TYPE_CHECKING:
@@ -156,7 +157,8 @@ class Comparison:
         hidden = {name for name, shown in (("metric", several), ("test labels", twice)) if not shown}
         columns = tuple(c for c in rows[0] if c not in hidden)
         numbers = frozenset({"score", "gain", "p", "p (Holm)", "rows reviewed", "CPU s"})
-        return Sheet(self._headline(), columns, tuple(rows), numbers, (*self._say(), MEANING, P_MEANING, *self.notes))
+        headline = write_headline(self.estimates, self.metric, self.test_rows, self.origin)
+        return Sheet(headline, columns, tuple(rows), numbers, (*self._say(), MEANING, P_MEANING, *self.notes))
 
     def to_markdown(self) -> str:
         """Write table, meaning of the intervals and notes as Markdown."""
@@ -266,15 +268,6 @@ class Comparison:
     def _repr_html_(self) -> str:
         return self.sheet.to_html()
 
-    def _headline(self) -> str:
-        row = next(row for row in _rows(self.table) if row.Index == "data-centric")
-        text = show_range(row.gain, row.gain_low, row.gain_high, "+")
-        if row.p_holm <= 1 - LEVEL:
-            verdict = f"Correcting the data {'helped' if row.gain > 0 else 'did harm'}: {self.metric} {text}"
-        else:
-            verdict = f"No gain from correcting the data is shown: {self.metric} {text}, {_excuse(row)}"
-        return f"{verdict} ({self.test_rows:,} test rows)"
-
     def _say(self) -> Iterator[str]:
         """Set cost beside gain, say which models the data helped, and which log did better."""
         table = self.table
@@ -293,15 +286,6 @@ class Comparison:
                 f"The other log against the log ({row.metric}, test labels {row.test_labels}): "
                 f"{show_range(row.gain, row.gain_low, row.gain_high, '+')}, p (Holm) {show_p(row.p_holm)}."
             )
-
-
-def _excuse(row: Any) -> str:
-    """Say why a gain is not sure."""
-    if row.gain_low != row.gain_low:
-        return "and nothing varied from which its luck could be told"
-    if row.gain_low > 0 or row.gain_high < 0:
-        return f"which may be luck among the gains of this table: p {show_p(row.p_holm)} after Holm's correction"
-    return "and the interval holds 0"
 
 
 def _view(table: pd.DataFrame, metric: str, index: str, numbers: list[str], facts: list[str]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dcai.base.display import show_text, to_block, to_table
+from dcai.base.display import align, show_text, to_block, to_table
 from dcai.base.errors import InputError, MissingError
 
 NOTE_LIMIT = 2000
@@ -45,12 +45,8 @@ class Sheet:
     def to_text(self) -> str:
         """Write headline, table in aligned columns, and notes as plain text."""
         cells = [list(self.columns), *([show_text(row[c]) for c in self.columns] for row in self.rows)]
-        widths = [max(len(line[i]) for line in cells) for i in range(len(self.columns))]
-        lines = [
-            "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells
-        ]
         notes = [f"- {show_text(note, NOTE_LIMIT)}" for note in self.notes]
-        return "\n".join([show_text(self.headline, NOTE_LIMIT), "", *lines, "", *notes])
+        return "\n".join([show_text(self.headline, NOTE_LIMIT), "", *align(cells), "", *notes])
 
     def to_markdown(self) -> str:
         """Write headline, table and notes as Markdown."""

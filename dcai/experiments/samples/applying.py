@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dcai.base.fingerprints import hash_rows
-from dcai.base.records import Correction
+from dcai.corrections.decisions.standing import was_looked_at
 from dcai.corrections.log import CorrectionLog
 from dcai.experiments.samples.splits import Positions
 from dcai.findings.wording import count
@@ -50,10 +50,11 @@ def correct_training(
     inside, outside = log.restrict(frame), log.restrict(held_out)
     total, used, tested = len(log.standing), len(inside.standing), len(outside.standing)
     notes.append(f"{used:,} of {total:,} decisions of {log.path.name} concern training rows.")
-    accepted = sum(not is_reviewed(line) for line in inside.standing)
-    if accepted:
+    spared = sum(not was_looked_at(line) for line in inside.standing)
+    if spared:
         notes.append(
-            f"{accepted:,} of these were not looked at one by one: they were accepted as members of a certified group."
+            f"{spared:,} of these were not looked at one by one: they were accepted as members of a certified group, or "
+            "merged as spellings of one value."
         )
     if tested:
         also = (
@@ -76,21 +77,24 @@ def correct_training(
     return inside, apply_log(inside, frame, "training", notes, stale)
 
 
-def is_reviewed(line: Correction) -> bool:
-    """Say whether a person looked at what a line decides; a certificate spares that."""
-    return "certificate" not in line.why
+def count_contradicted(log: CorrectionLog | None, held_out: pd.DataFrame, label: str) -> int:
+    """Count the test rows whose label a log would change, or that it would leave out, were it applied to them."""
+    if log is None:
+        return 0
+    fixed: pd.DataFrame = log.restrict(held_out).apply(held_out, stale="skip")
+    return len(list_changed(held_out[[label]], fixed[[label]]))
 
 
 def count_reviewed(log: CorrectionLog | None) -> int:
-    """Count the decisions that a person made one by one; those that a certificate spared are left out."""
-    return 0 if log is None else sum(map(is_reviewed, log.standing))
+    """Count the decisions that a person made one by one; those that a certificate or a merge spared are left out."""
+    return 0 if log is None else sum(map(was_looked_at, log.standing))
 
 
 def count_reviewed_rows(log: CorrectionLog | None, frame: pd.DataFrame) -> int:
     """Count the rows of a frame that a person looked at: several decisions about a row, or of several people, are one."""
     if log is None:
         return 0
-    seen = {line.id for line in log.standing if is_reviewed(line)}
+    seen = {line.id for line in log.standing if was_looked_at(line)}
     checks = log.check(frame)
     return int(checks.loc[checks["id"].isin(seen) & (checks["row"] >= 0), "row"].nunique())
 

@@ -19,12 +19,13 @@ from dcai.experiments.samples.applying import (
     Stale,
     correct_test,
     correct_training,
+    count_contradicted,
     count_reviewed,
     count_reviewed_rows,
     list_changed,
 )
 from dcai.experiments.samples.holdouts import FEW_GROUPS, check_test, hold_out
-from dcai.experiments.samples.overlaps import drop_groups, drop_keys, drop_later, drop_shared
+from dcai.experiments.samples.overlaps import drop_groups, drop_keys, drop_later, drop_shared, warn_of_likeness
 from dcai.experiments.samples.readers import LabelReader, make_strata
 from dcai.experiments.samples.showing import Show, make_shower
 from dcai.experiments.samples.splits import Marks, Positions, mark_rows, sort_rows
@@ -90,7 +91,8 @@ class Materials:
     the positions `pool` are trained on; `clusters` and `test_clusters` number the groups of training and test rows where
     rows of a group belong together. `reviewed`, `reviewed_rows` and `changed` count, for each version of the training
     rows, the decisions of people, the rows that these are about, and the rows that differ; `spots` the places (rows of
-    different content, or groups) in which two versions differ.
+    different content, or groups) in which two versions differ; `contradicted` the test rows whose label the log would
+    change, where the test has no log of its own.
     """
 
     table: Table
@@ -113,6 +115,7 @@ class Materials:
     logs: Mapping[str, CorrectionLog | None]
     notes: tuple[str, ...]
     twins: Mapping[Data, Data] = field(default_factory=dict)
+    contradicted: int = 0
 
     @property
     def scored(self) -> int:
@@ -174,6 +177,7 @@ def prepare_materials(
     if test_log is not None:
         tests.append(("corrected", correct_test(held_out, test_log, notes, stale)))
     versions = drop_shared(table, versions, [frame for _, frame in tests], notes)
+    warn_of_likeness(table, versions[RAW], held_out, notes)
     reader = LabelReader([frame[label] for frame in (*versions.values(), *(frame for _, frame in tests))], task)
     training = {name: _sample(name, frame, table, reader, _describe(name), notes) for name, frame in versions.items()}
     samples = tuple(_sample(name, frame, table, reader, f"test rows ({name})", notes) for name, frame in tests)
@@ -205,6 +209,7 @@ def prepare_materials(
         logs=logs,
         notes=tuple(notes),
         twins=_find_twins(training),
+        contradicted=0 if test_log is not None or truth is not None else count_contradicted(log, held_out, label),
     )
 
 

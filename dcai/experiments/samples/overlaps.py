@@ -12,7 +12,11 @@ from dcai.base.errors import InputError
 from dcai.base.table import Table
 from dcai.experiments.samples.holdouts import read_times
 from dcai.experiments.samples.splits import mark_rows
+from dcai.findings.evidence import Unmet
+from dcai.findings.tables.frames import is_more, match_likely, match_rows
 from dcai.findings.wording import count
+
+FEW_COPIES = 0.01  # of the test rows
 
 
 def drop_keys(table: Table, held_out: pd.DataFrame, notes: list[str]) -> Table:
@@ -85,3 +89,28 @@ def drop_shared(
             "dropped from training, so that no model is tested on what it has seen."
         )
     return {name: frame.drop(index=list(shared), errors="ignore") for name, frame in versions.items()}
+
+
+def warn_of_likeness(table: Table, trained: pd.DataFrame, held_out: pd.DataFrame, notes: list[str]) -> None:
+    """Say how many training rows are nearly equal to a test row: other digits, another spelling, a few other cells.
+
+    Unlike equal rows they stay in training, for which of two like rows is a copy is a person's to say.
+    """
+    names = list(table.features)
+    if trained.empty:
+        return
+    rows, tested = (Table(frame[names].reset_index(drop=True)) for frame in (trained, held_out))
+    shared = match_rows(rows, tested)
+    near = shared.near if is_more(int(shared.near.sum()), shared.near_by_accident) else np.zeros(len(rows), dtype=bool)
+    try:
+        near |= match_likely(rows, tested)[0]
+    except Unmet as unmet:
+        notes.append(f"Training rows that are another test row written differently were not looked for: {unmet}.")
+    number = int((near & ~shared.equal).sum())
+    if number:
+        head = "WARNING, near-copies" if number > FEW_COPIES * len(tested) else "Near-copies"
+        notes.append(
+            f"{head} across the split: {count(number, 'training row', ('is', 'are'))} nearly equal to one of {len(tested):,} test rows (other "
+            "digits, another spelling, or a few other cells), on which scores are too good. Look at them with dcai.audit(train, "
+            "test=test, detectors='leakage'), take them out of one of the two, or name the column of what they share by groups=."
+        )

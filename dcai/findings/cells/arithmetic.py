@@ -23,9 +23,10 @@ HOLDS = 0.85  # of the rows: then it is an equation, and the others break it
 BY_CHANCE = 0.05  # of shuffled rows that keep it, too
 FEWEST_ROWS = 50
 FEWEST_VALUES = 20
-MOST_COLUMNS = 12
+MOST_COLUMNS = 40
 SAMPLE = 500
 MOST_DECIMALS = 4
+NEARLY = 0.05  # a sample may show so much less than holds
 TRIVIAL = 0.5  # of the rows in which the result is one of its parts: nothing is computed there
 SURE, OPEN = 0.85, 0.5
 ROUNDING = 1e-6
@@ -88,18 +89,37 @@ def _list_rows(equations: Sequence[Equation]) -> list[int]:
 
 def _list_equations(columns: Mapping[str, Floats], names: Sequence[str]) -> Iterator[Equation]:
     """List the equations that hold in nearly all rows and that chance does not keep."""
-    for result in names:
-        c = columns[result]
-        if len(np.unique(c[~np.isnan(c)])) < FEWEST_VALUES:
-            continue
-        step = 10.0 ** -_count_decimals(c)
-        for one, other in combinations([n for n in names if n != result], 2):
-            a, b = columns[one], columns[other]
-            for sign in _SIGNS:
-                if _holds(a, b, c, sign, step):
-                    made, filled = _compute(a, b, sign), ~np.isnan(a + b + c)
-                    near = np.abs(made - c) <= _tolerate(c, step)
-                    yield Equation((one, other), sign, result, made, filled & near, filled & ~near)
+    usable = {n for n in names if len(np.unique(columns[n][~np.isnan(columns[n])])) >= FEWEST_VALUES}
+    steps = {n: 10.0 ** -_count_decimals(columns[n]) for n in names}
+    for (one, other), sign, result in _suspect_equations(columns, names, steps):
+        a, b, c = columns[one], columns[other], columns[result]
+        if result in usable and _holds(a, b, c, sign, steps[result]):
+            made, filled = _compute(a, b, sign), ~np.isnan(a + b + c)
+            near = np.abs(made - c) <= _tolerate(c, steps[result])
+            yield Equation((one, other), sign, result, made, filled & near, filled & ~near)
+
+
+def _suspect_equations(
+    columns: Mapping[str, Floats], names: Sequence[str], steps: Mapping[str, float]
+) -> list[tuple[tuple[str, str], str, str]]:
+    """List what may be an equation by a few rows, all results of a pair at once, in the order of the results."""
+    if not names:
+        return []
+    size = len(columns[names[0]])
+    table = np.column_stack([columns[n][:: max(1, size // SAMPLE)] for n in names])
+    room = np.column_stack([_tolerate(table[:, i], steps[n]) for i, n in enumerate(names)])
+    known = ~np.isnan(table)
+    found = []
+    for one, other in combinations(range(len(names)), 2):
+        both = known[:, one] & known[:, other]
+        heard = (known & both[:, None]).sum(axis=0)
+        for sign in _SIGNS:
+            made = _compute(table[:, one], table[:, other], sign)
+            hits = (np.abs(made[:, None] - table) <= room).sum(axis=0)
+            hits[[one, other]] = 0
+            likely = np.flatnonzero((hits > 0) & (hits >= (HOLDS - NEARLY) * heard)).tolist()
+            found += [(result, (names[one], names[other]), sign) for result in likely]
+    return [(pair, sign, names[result]) for result, pair, sign in sorted(found, key=lambda f: f[0])]
 
 
 def _holds(a: Floats, b: Floats, c: Floats, sign: str, step: float) -> bool:

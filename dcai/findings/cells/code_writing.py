@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from dcai.base.display import show_share
 from dcai.findings.cells.formats import (
@@ -17,7 +18,7 @@ from dcai.findings.cells.formats import (
     write_shape,
 )
 from dcai.findings.cells.shapes import write_shapes
-from dcai.findings.cells.writing import MAJORITY, Unlike, Writing, doubt_of
+from dcai.findings.cells.writing import MAJORITY, Unlike, Writing, doubt_of, find_longer
 
 CLEAR = (0.85, 0.9, 0.95)  # the share of one shape, by how much of the lengths it forgets
 SURE_DISTINCT = 10
@@ -43,7 +44,7 @@ def judge_punctuation(writing: Writing) -> dict[str, Unlike] | None:
     >>> {v: u.suggested for v, u in judge_punctuation(Writing("phone", phones)).items()}
     {'5550177': '555-0177', '(555) 0178': '555-0178'}
     """
-    if _has_no_shape(writing, lambda v: _forget(write_shape(skeleton(v)))):
+    if _has_no_shape(writing, lambda texts: write_shapes(list(map(skeleton, texts)))):
         return None
     shapes_of_bones = write_shapes([skeleton(v) for v in writing.rows])
     merged = {shape: _forget(shape) for shape in set(shapes_of_bones)}
@@ -84,10 +85,13 @@ def judge_codes(writing: Writing) -> dict[str, Unlike] | None:
     >>> list(judge_codes(Writing("id", codes)))
     ['iron_man_3']
     """
+    shorter: dict[str, str] = {}
     for level, clear in enumerate(CLEAR):
-        if _has_no_shape(writing, lambda v, level=level: _forget(write_shape(v, level))):  # type: ignore[misc]  # mypy knows no default in a lambda
+        if _has_no_shape(writing, partial(write_shapes, level=level)):
             continue
-        shorter = {shape: forget_lengths(shape, level) for shape in writing.shape_rows}
+        shorter = shorter or {shape: shape for shape in writing.shape_rows}
+        step = {shape: forget_lengths(shape, level) for shape in set(shorter.values())}
+        shorter = {shape: step[short] for shape, short in shorter.items()}
         ranked = most_common(shorter.values(), writing.shape_rows.values())
         if not ranked:
             return None
@@ -110,7 +114,7 @@ def judge_codes(writing: Writing) -> dict[str, Unlike] | None:
         ):
             return None  # codes of letters, and others with digits
         like = max(own, key=lambda v: (shapes[v] == ranked[0][0], writing.rows[v], v))
-        kin |= _find_running(ranked, own) if level == 0 else set()
+        kin |= _find_running(ranked, own) | find_longer(ranked, writing.total) if level == 0 else set()
         return {
             v: Unlike(
                 doubt_of(others[shapes[v]] / writing.total) - 0.1 * level,
@@ -123,12 +127,13 @@ def judge_codes(writing: Writing) -> dict[str, Unlike] | None:
     return None
 
 
-def _has_no_shape(writing: Writing, key: Callable[[str], str]) -> bool:
+def _has_no_shape(writing: Writing, write: Callable[[list[str]], list[str]]) -> bool:
     """Say of a column of very many values whether a sample of them shows that no shape can be that of most."""
     if len(writing.rows) <= SAMPLE:
         return False
     some = list(writing.rows)[:: len(writing.rows) // SAMPLE]
-    return writing.rank(key, some)[0][1] < MAJORITY * sum(writing.rows[v] for v in some)
+    ranked = most_common(map(_forget, write(some)), [writing.rows[v] for v in some])
+    return ranked[0][1] < MAJORITY * sum(writing.rows[v] for v in some)
 
 
 def _find_kin(ranked: list[tuple[str, int]], total: int, level: int) -> set[str]:

@@ -27,11 +27,13 @@ PAIR_COLUMNS = 14
 MOST_ERRORS = 0.44  # of a dependency that stands alone; beyond it less than half of a group is right
 MANY_VOTERS = 10  # rows that a group needs where less than half may be right
 MOST_REPEATED = 0.2  # the same wrong value, against the right one: beyond it there are two right ones
+PAIR_REPEATED = 0.05  # the same for two columns together: of many pairs some nearly name a thing by chance
 FAR = 10.0  # odds of agreeing, over the odds by chance, that make a column the attribute of an entity
 NEAR = 2.0  # enough for a further attribute of what is known to be an entity
 ENTITY = 2  # that many attributes make one
 LOW_ERROR = 0.08  # what small groups can be believed
 LEAST_PURE = 0.7  # where more groups are mixed, the left side says little
+CHANCE_KEY = 0.03  # by so much less do attributes settle what they are attributes of
 LEAST_COVER = 0.03  # share of the rows that stand in groups
 FEWEST_GROUPS = 5
 TELLING_GROUP = 5
@@ -154,7 +156,27 @@ def mine_dependencies(codes: Codes) -> list[Dependency]:
     found = [*singles.values(), *_mine_pairs(codes, usable, firm, need)]
     groups = [make_groups(combine(codes, d.left), codes[:, d.right]) for d in found]
     judged = [d for d in map(judge, groups, found) if d is not None]
-    return _keep_best(_keep_lifted(judged))
+    return _keep_best(_drop_chance_keys(_keep_lifted(judged)))
+
+
+def _drop_chance_keys(found: list[Dependency]) -> list[Dependency]:
+    """Drop the pairs of columns that tell the things of a table apart only because there are few of each kind.
+
+    Where one column settles both columns of a pair, they are attributes of the thing that it names: year and publisher
+    of a book. Two books may have both in common, which is no error. What such a pair settles, the name settles better;
+    and it settles the name itself only where it does so as surely as the name settles it.
+    """
+    trust = {(d.left[0], d.right): d.pure * (1 - d.error) for d in found if len(d.left) == 1}
+    names = {left for left, _ in trust}
+
+    def is_shadow(pair: Dependency) -> bool:
+        own = pair.pure * (1 - pair.error) + CHANCE_KEY
+        mine = [k for k in names if all((k, c) in trust for c in pair.left)]
+        return any((k, pair.right) in trust for k in mine) or any(
+            own < min(trust[k, c] for c in pair.left) for k in mine if k == pair.right
+        )
+
+    return [d for d in found if len(d.left) == 1 or not is_shadow(d)]
 
 
 def _keep_lifted(found: list[Dependency]) -> list[Dependency]:
@@ -255,6 +277,6 @@ def judge(groups: Groups, dependency: Dependency) -> Dependency | None:
     plural = error > MOST_ERRORS or dependency.strength < LEAST_AGREEMENT
     if plural and size[size >= MANY_VOTERS].sum() < rows / 2:
         return None
-    if error * repeat > MOST_REPEATED * (1 - error):
+    if error * repeat > (MOST_REPEATED if len(dependency.left) == 1 else PAIR_REPEATED) * (1 - error):
         return None
     return replace(dependency, error=error, repeat=repeat, pure=pure, mixed=mixed, groups=int(large.sum()))

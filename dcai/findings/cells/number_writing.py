@@ -11,7 +11,16 @@ from dcai.findings.cells.formats import Number, read_number, read_span, write_sh
 from dcai.findings.cells.spellings import distance
 from dcai.findings.cells.unit_writing import CONFIDENT, NOISE, Numbers, judge_units
 from dcai.findings.cells.units import UNITS, convert, fold_unit, is_unit
-from dcai.findings.cells.writing import FEW_ALIEN, MAJORITY, RECURRING, TYPED, Unlike, Writing, doubt_of
+from dcai.findings.cells.writing import (
+    FEW_ALIEN,
+    MAJORITY,
+    RECURRING,
+    TYPED,
+    Unlike,
+    Writing,
+    doubt_of,
+    find_longer,
+)
 
 MOST_UNITS = 12  # beyond it, the words after the numbers are texts
 STRICT = 0.9  # of the numbers have as many digits
@@ -24,6 +33,11 @@ FEW_SHORT = 0.1  # of the rows: a column with as many short numbers is of two ki
 _BROKEN = 0.5
 _BROKEN_SURE = 0.8
 _MINUTES = {"min"}
+_HOUR = 60
+_MARKED = re.compile(r"\d[^\w-]\d{3}(?!\d)")
+_BOUNDED = re.compile(
+    r"\s*[<>\N{LESS-THAN OR EQUAL TO}\N{GREATER-THAN OR EQUAL TO}~\N{ALMOST EQUAL TO}]=?\s*(?=[\d.+-])"
+)
 
 
 def judge_numbers(writing: Writing) -> dict[str, Unlike] | None:
@@ -66,7 +80,11 @@ def has_marks(writing: Writing) -> bool:
     >>> has_marks(Writing("votes", {"1,200": 3, "15": 9})), has_marks(Writing("votes", {"1200": 3, "15": 9}))
     (True, False)
     """
+    if not any(_MARKED.search(v) for v in writing.rows):
+        return False
     state = Numbers(writing, {v: n for v in writing.rows if (n := read_number(v)) is not None})
+    if writing.share(list(state.read)) < TYPED:
+        return False
     long = [v for v, n in state.read.items() if n.is_long and n.mark != "decimal comma"]
     marked = [v for v in long if state.read[v].mark and not (state.commas and state.is_ambiguous(v))]
     return writing.share(marked) > MAJORITY * writing.share(long)
@@ -141,8 +159,10 @@ def _judge_marks(state: Numbers) -> None:
     """Judge marks of thousands and decimal commas: of numbers long enough for a mark those written as fewer are.
 
     Short numbers have no marks in any column, so where all long ones have them it is one way of writing. It still makes
-    two kinds of cells of the numbers, those that programs read and those that they do not: said with little doubt.
-    Where decimal commas are usual, "1,234" is a number below two.
+    two kinds of cells of the numbers, those that programs read and those that they do not: they sort and add up wrongly.
+    That is said with little doubt, and not where it is the table's habit: where other columns have marks, too, or the
+    numbers have currencies or units, which no program reads anyhow. Where decimal commas are usual, "1,234" is a number
+    below two.
     """
     rows = state.writing.rows
     comma = [v for v, n in state.read.items() if n.mark == "decimal comma"]
@@ -161,12 +181,13 @@ def _judge_marks(state: Numbers) -> None:
         for value in marked:
             reason = f"The mark of thousands keeps {value!r} from being read as a number, as others of {state.writing.name!r} are."
             state.add(value, doubt_of(1 - share), reason, state.rewrite(value), CONFIDENT if share > MAJORITY else 0.9)
-    short = [v for v, n in state.read.items() if not n.is_long and not n.mark and "." not in n.plain]
-    if marked and not plain and not state.commas and state.writing.share(short) >= FEW_SHORT:
-        bare = replace(state, mark="")
+    bare = [v for v, n in state.read.items() if not (n.is_long or n.mark or n.before or n.after or "." in n.plain)]
+    mixed = marked and not plain and not state.commas and not state.writing.marked
+    if mixed and state.writing.share(bare) >= FEW_SHORT:
+        unmarked = replace(state, mark="")
         for value in marked:
             reason = f"The mark of thousands keeps {value!r} from being read as a number; the short numbers of {state.writing.name!r} are."
-            state.add(value, _BROKEN, reason, bare.rewrite(value), _BROKEN_SURE)
+            state.add(value, _BROKEN, reason, unmarked.rewrite(value), _BROKEN_SURE)
     if comma and few:
         part = sum(rows[v] for v in comma) / sum(rows[v] for v in [*comma, *point])
         for value in comma:
@@ -217,10 +238,12 @@ def _judge_zeros(state: Numbers) -> None:
 
 
 def _judge_spans(state: Numbers, spans: dict[str, float]) -> None:
-    """Find durations in hours and minutes among those in minutes."""
-    if fold_unit(state.unit) not in _MINUTES or not spans:
-        return
+    """Find durations in hours and minutes among those in minutes; where only the long ones are, that is one way of writing."""
     share = state.writing.share(list(spans))
+    if fold_unit(state.unit) not in _MINUTES or not spans or share > MAJORITY:
+        return
+    if min(spans.values()) >= _HOUR and all(abs(n.value) < _HOUR for n in state.read.values()):
+        return
     for value, minutes in spans.items():
         reason = f"{value!r} is a duration that the other values of {state.writing.name!r} write in{state.unit}."
         state.add(value, doubt_of(share), reason, f"{minutes:g}{state.unit}", 0.9)
@@ -237,6 +260,8 @@ def _judge_lengths(state: Numbers) -> None:
     if usual < LONG or lengths[0][1] < STRICT * state.writing.total or len(full) < MOST_UNITS:
         return
     low, high = min(full), max(full)
+    if _runs_on(state, whole, usual):
+        return
     for value, plain in whole.items():
         # Next to the others it is a number like them; so far away it is another kind.
         if len(plain) != usual and not low / APART <= float(plain) <= high * APART:
@@ -244,10 +269,29 @@ def _judge_lengths(state: Numbers) -> None:
             state.add(value, doubt_of(dict(lengths)[str(len(plain))] / state.writing.total) - 0.1, reason, None, 0.0)
 
 
+def _runs_on(state: Numbers, whole: dict[str, str], digits: int) -> bool:
+    """Say whether the numbers with as many digits go on beyond: as frequent just outside as just inside, they have no length."""
+    sizes = {v: float(p) for v, p in whole.items()}
+    for edge in (10.0 ** (digits - 1), 10.0**digits):
+        below = sum(state.writing.rows[v] for v, n in sizes.items() if edge / 2 <= n < edge)
+        above = sum(state.writing.rows[v] for v, n in sizes.items() if edge <= n < 2 * edge)
+        inside, outside = (2 * below, above) if edge > 10.0 ** (digits - 1) else (above, 2 * below)
+        if min(inside, outside) >= RECURRING and APART * outside >= inside:
+            return True
+    return False
+
+
 def _judge_aliens(state: Numbers, read: dict[str, Number]) -> None:
     """Find what is no number, where few values are not."""
     writing = state.writing
     aliens = [v for v in writing.rows if v not in state.read and v not in state.found]
+    bounds = [v for v in aliens if _BOUNDED.match(v) and read_number(_BOUNDED.sub("", v)) is not None]
+    exact = writing.rank(writing.shapes.__getitem__, list(state.read))
+    strict = exact[0][1] >= STRICT * sum(rows for _, rows in exact)
+    longer = find_longer([exact[0], *writing.rank(writing.shapes.__getitem__, aliens)], writing.total)
+    meant = {v for v in aliens if strict and writing.shapes[v] in longer}
+    meant |= set(bounds) if writing.share(bounds) >= OWN_WAY else set()  # "<0.5" says as much as was measured
+    aliens = [v for v in aliens if v not in meant]
     share = writing.share(aliens)
     if not aliens or share > FEW_ALIEN:
         return
@@ -256,8 +300,6 @@ def _judge_aliens(state: Numbers, read: dict[str, Number]) -> None:
         shapes[write_shape(value, 2)] += writing.rows[value]
         values[write_shape(value, 2)] += 1
     usual = {write_shape(v, 2) for v in state.read}
-    exact = writing.rank(write_shape, list(state.read))
-    strict = exact[0][1] >= STRICT * sum(rows for _, rows in exact)
     for value in aliens:
         shape = write_shape(value, 2)
         part = shapes[shape] / writing.total

@@ -10,7 +10,7 @@ import numpy.typing as npt
 # Words that people write for "nothing" whatever the column, and of these the ones of a language: among few categories
 # they may be one of them (found or missing). Then those that are as often a value of its own.
 _SIGNS = "? ?? ??? - -- --- . .. ... _ * \N{EN DASH} \N{EM DASH} #value! #ref! #div/0!"
-_WORDS = "n/a,n.a.,n.a,#n/a,#na,<na>,nan,-nan,(null),(blank),[blank]"
+_WORDS = "n/a,n.a.,n.a,n.d.,n.r.,#n/a,#na,<na>,nan,-nan,(null),(blank),[blank]"
 _PHRASES = (
     "null,nil,missing,tbd,tba,undefined,"
     "not available,not applicable,not known,not provided,not specified,not stated,not reported,not recorded,not given,"
@@ -21,9 +21,13 @@ _PHRASES = (
 )
 ANSWERS = frozenset(_PHRASES.split(","))
 CLEAR = ANSWERS | {*_SIGNS.split(), *_WORDS.split(",")}
-_VAGUE = "na,none,unknown,unk,unspecified,undisclosed,refused,declined,x,xx,xxx,void,dummy"
+_VAGUE = "na,nd,nr,none,unknown,unk,unspecified,undisclosed,refused,declined,x,xx,xxx,void,dummy"
+# What may be said of the thing itself, as of a glass: where it is all that a column says, it is its way of saying it.
+HABITS = frozenset(
+    ["empty", "blank", "leer", "vide", "vacío", "vacía", "vuoto", "vuota", "vazio", "vazia", "leeg", "puste"]
+)
 _ELSEWHERE = "unbekannt,inconnu,inconnue,desconocido,desconocida,desconhecido,sconosciuto,onbekend,okänd,nieznany"
-VAGUE = frozenset([*_VAGUE.split(","), *_ELSEWHERE.split(",")])
+VAGUE = frozenset([*_VAGUE.split(","), *_ELSEWHERE.split(","), *HABITS])
 SENTINELS = (
     -1.0,
     -9.0,
@@ -50,6 +54,7 @@ ZERO_DATES = (
     "1753-01-01",
     "2099-12-31",
 )
+LONGEST_CODE = 3
 COMPLETE_SHARE = 0.995  # a column with at least this share of values expects one in every row
 FEWEST_ROWS = 20
 FEW_VALUES = 20  # fewer different numbers may be codes: -1, 0 and 1
@@ -60,6 +65,18 @@ def is_stand_in(text: str) -> bool:
     """Say whether a text is empty or stands for an empty cell."""
     word = text.strip().casefold()
     return not word or word in CLEAR or word in VAGUE
+
+
+def says_nothing(text: str) -> bool:
+    """Say whether a text stands for an empty cell whatever stands beside it; a short vague one may be a code.
+
+    Examples
+    --------
+    >>> [says_nothing(text) for text in ("N/A", "unknown", "ND", "Bonn")]
+    [True, True, False, False]
+    """
+    word = text.strip().casefold()
+    return word in CLEAR or (word in VAGUE and len(word) > LONGEST_CODE)
 
 
 def judge_plain(name: str, share: float) -> tuple[float, str]:

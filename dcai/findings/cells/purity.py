@@ -15,10 +15,12 @@ MOST_REPEATS = 2.0  # nor do further repeats in a group of so many rows
 FEW_SOURCES = 30.0
 SELDOM = 0.2  # where errors of one group are oftener equal, their being equal is all that tells them from values
 SAME = 0.6  # how often two values are equal that lose the vote in a group of several values
+FEW = 0.005
+Fit = tuple[float, float, tuple[float, float]]
 WORST_ERROR = 0.65  # beyond it, what most rows of a group say is no value of the group
 
 
-def fit_errors(size: Floats, lost: Floats, kinds: Floats, repeat: float) -> tuple[float, float, tuple[float, float]]:
+def fit_errors(size: Floats, lost: Floats, kinds: Floats, repeat: float) -> Fit:
     """Fit a mixture of groups of one value, in which cells are wrong at one rate, and groups of several values.
 
     Parameters
@@ -35,17 +37,34 @@ def fit_errors(size: Floats, lost: Floats, kinds: Floats, repeat: float) -> tupl
         share of cells that lose the vote in the other groups.
     """
     rate = lost / size
-    error = float(np.clip(np.average(rate, weights=np.minimum(size, 10.0)), 0.005, 0.3))
+    usual = float(np.clip(np.average(rate, weights=np.minimum(size, 10.0)), 0.005, 0.3))
+    # Either all groups of one value have errors alike, or hardly any has one, and the others are of several values.
+    fits = [_fit(rate, (size, lost, kinds), repeat, start) for start in (usual, FEW)]
+    return max(fits, key=lambda fit: _rate_fit((size, lost, kinds), repeat, fit))
+
+
+def _fit(rate: Floats, groups: tuple[Floats, Floats, Floats], repeat: float, error: float) -> Fit:
+    """Fit the mixture, beginning at a rate of errors."""
+    size, lost, kinds = groups
     pure, mixed = 0.8, (1.5, 1.5)
+    # Rates differ from group to group: so a large one tells as much about all as FIRMNESS cells do, and not more.
+    told = size * (1 + FIRMNESS) / (size + FIRMNESS)
     for _ in range(ROUNDS):
         before, share = error, pure
         belief = weigh_pure(size, lost, kinds, (error, pure, repeat, *mixed))
         pure = float((belief.sum() + 2) / (len(size) + 2.5))
-        error = float(np.clip(((belief * lost).sum() + 0.02) / ((belief * size).sum() + 1), 0.002, WORST_ERROR))
+        error = float(np.clip(((belief * rate * told).sum() + 0.02) / ((belief * told).sum() + 1), 0.002, WORST_ERROR))
         mixed = _fit_beta(rate, 1 - belief, min(0.9, error + MIXED_GAP))
         if abs(before - error) < SETTLED and abs(share - pure) < SETTLED:
             break
     return error, pure, mixed
+
+
+def _rate_fit(groups: tuple[Floats, Floats, Floats], repeat: float, fit: Fit) -> float:
+    """Return how likely a fit makes the groups, as a logarithm."""
+    error, pure, mixed = fit
+    one, several = _weigh(*groups, (error, pure, repeat, *mixed))
+    return float(np.logaddexp(one + np.log(pure), several + np.log1p(-pure)).sum())
 
 
 def weigh_pure(size: Floats, lost: Floats, kinds: Floats, law: tuple[float, float, float, float, float]) -> Floats:
@@ -54,9 +73,18 @@ def weigh_pure(size: Floats, lost: Floats, kinds: Floats, law: tuple[float, floa
     Errors come at one rate, a little more in one group than in another, and are seldom alike; in a group of several
     values the rate is any, and those that lose the vote are often the same.
     """
+    one, several = _weigh(size, lost, kinds, law)
+    pure = law[1]
+    return np.asarray(1 / (1 + np.exp(np.clip(several - one, -60, 60)) * (1 - pure) / pure))
+
+
+def _weigh(
+    size: Floats, lost: Floats, kinds: Floats, law: tuple[float, float, float, float, float]
+) -> tuple[Floats, Floats]:
+    """Return how likely each group is as one of one value, and as one of several, as logarithms."""
     from scipy.special import betaln
 
-    error, pure, repeat, a, b = law
+    error, _, repeat, a, b = law
     wrong, right = error * FIRMNESS, (1 - error) * FIRMNESS
     one = betaln(lost + wrong, size - lost + right) - betaln(wrong, right)
     several = betaln(lost + a, size - lost + b) - betaln(a, b)
@@ -69,7 +97,7 @@ def weigh_pure(size: Floats, lost: Floats, kinds: Floats, law: tuple[float, floa
     again = np.clip(again, 0, told)
     fresh = np.clip(kinds - 2, 0, MOST_FRESH)
     several += again * np.log(SAME / repeat) + fresh * np.log((1 - SAME) / (1 - repeat)) if repeat < SAME else 0.0
-    return np.asarray(1 / (1 + np.exp(np.clip(several - one, -60, 60)) * (1 - pure) / pure))
+    return one, several
 
 
 def _fit_beta(rate: Floats, weight: Floats, least: float) -> tuple[float, float]:

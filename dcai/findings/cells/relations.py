@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from dcai.base.table import Table
 from dcai.findings.cells.breaches import Breaches, find_breaches
 from dcai.findings.cells.dependencies import mine_dependencies
 from dcai.findings.cells.partitions import Codes, combine
+from dcai.findings.cells.placeholders import says_nothing
 
 MOST_PEERS = 20
 MOST_COLUMNS = 200
@@ -49,7 +51,15 @@ class Relations:
         """Return the places of the breaches worth a finding: of empty cells, or of all others."""
         found = self.breaches
         is_empty = self.codes[found.row, found.column] < 0 if len(found.row) else np.empty(0, dtype=bool)
-        return np.flatnonzero((is_empty == empty) & (found.doubt >= np.where(found.tied, OPEN_DOUBT, LEAST_DOUBT)))
+        enough = found.doubt >= np.where(found.tied, OPEN_DOUBT, LEAST_DOUBT)
+        return np.flatnonzero((is_empty == empty) & enough & ~self._void)
+
+    @cached_property
+    def _void(self) -> npt.NDArray[np.bool_]:
+        """Which breaches are voted down by a word for "nothing": rows that say so know less, not better."""
+        found = self.breaches
+        void = [[isinstance(v, str) and says_nothing(v) for v in its] for its in self.cells]
+        return np.array([v >= 0 and void[c][v] for c, v in zip(found.column, found.code, strict=True)], dtype=bool)
 
     def suggest(self, places: Sequence[int] | npt.NDArray[np.intp]) -> list[Any]:
         """Return the cell that the groups of each of these breaches vote for, None where there is none."""

@@ -117,6 +117,6 @@ def _hint_moments(texts: list[str]) -> list[bool]:
     five = (letters & np.uint8(31)).astype(np.uint16)  # bits: enough to tell letters, whatever their case
     hint[:-2] |= _BEGINS_MONTH[five[:-2] << np.uint16(10) | five[1:-1] << np.uint16(5) | five[2:]]
     # What is no letter, or runs over the end of its text, does no harm: a text with a hint is looked at once more.
-    total = np.concatenate([[0], np.cumsum(hint)])
-    ends = np.append(starts[1:], len(letters))
-    return (total[ends] > total[starts]).tolist()  # type: ignore[no-any-return]  # NumPy types no list
+    found = np.zeros(len(texts), dtype=np.bool_)
+    found[np.searchsorted(starts, np.flatnonzero(hint), side="right") - 1] = True
+    return found.tolist()

@@ -8,12 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from dcai.findings.cells.placeholders import ANSWERS, CLEAR, FEWEST_ROWS, VAGUE
+from dcai.findings.cells.placeholders import ANSWERS, CLEAR, FEWEST_ROWS, HABITS, VAGUE
 from dcai.findings.wording import count
 
 NUMERIC_SHARE = 0.8
 _ALONE_SHARE = 0.5
-_WAY_OF_SAYING = 0.1
 _CODE = 3  # letters at most
 _MOST_SHORT = 0.5
 _FACTOR = 10  # times rarer or more frequent than all others
@@ -70,6 +69,19 @@ class Words:
         """Say whether a word is also a name when it begins with a capital: Nan and Nil are names, too."""
         return word.isalpha() and not self.numeric and not self._needs_contrast(word)
 
+    def is_habit(self, word: str) -> bool:
+        """Say whether a word is the one way in which a column of numbers says that there is none: no matter of single cells."""
+        alone = self.complete and len(self.stand_ins) == 1 and self.counts[word] >= _RECURRING
+        return word in HABITS and self.numeric and alone and not self.classes
+
+    def tell_habit(self, word: str, shown: str) -> str:
+        """Say what a word that is a habit of its column means for those who count with it."""
+        rows = self.counts[word]
+        return (
+            f"{shown!r} stands in {count(rows, 'row')} of {self.name!r} and seems to be how it says that there is no value: "
+            "programs read the column as texts for it."
+        )
+
     def judge(self, word: str, shown: str) -> tuple[float, float, str] | None:
         """Doubt a word, shown as a cell has it; None where it is a value.
 
@@ -88,13 +100,8 @@ class Words:
         doubt = 0.95 if plain else 0.85 if word in CLEAR else 0.75
         if self._is_answer(word):
             return self._seem(word, shown)
-        # Among numbers where nothing is plainly empty, the word is how the column says it. Among words it may be meant.
-        usual = self.numeric and self.complete and self._said >= _WAY_OF_SAYING * sum(self.counts.values())
-        return doubt, min(doubt, 0.95 if usual else 0.9), f"{shown!r} stands for an empty cell."
-
-    @cached_property
-    def _said(self) -> int:
-        return sum(self.counts[w] for w in self.stand_ins if w in CLEAR)
+        # That nothing is meant is sure; whether nothing is right there, or a value was lost, no word tells.
+        return doubt, min(doubt, 0.9), f"{shown!r} stands for an empty cell."
 
     @cached_property
     def _recurs(self) -> bool:

@@ -20,6 +20,7 @@ FEWEST_ROWS = 20
 FEW_ALIEN = 0.25  # beyond it, what is not of the type is a type of its own
 MAJORITY = 0.5
 RECURRING = 3
+USUAL = 0.05  # of the rows: what so many have is a way of writing, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Writing:
 
     name: str
     rows: Mapping[str, int]
+    marked: bool = False  # whether other columns of the table have marks of thousands, too: then they are its habit
 
     @cached_property
     def total(self) -> int:
@@ -82,3 +84,16 @@ def doubt_of(share: float) -> float:
 def describe(name: str, usual: str, rows: int, total: int) -> str:
     """Say how a column usually writes its values."""
     return f"{show_share(rows / max(total, 1))} of {name!r} are written like {usual!r}"
+
+
+def find_longer(ranked: Sequence[tuple[str, int]], total: int) -> set[str]:
+    """Choose the shapes that say more than the first, where that is usual: a telephone number with its extension.
+
+    Examples
+    --------
+    >>> find_longer([("9{5}", 70), ("9{5}-9{4}", 29), ("9{4}", 1)], 100), find_longer([("9{5}", 99), ("9{5}-9{4}", 1)], 100)
+    ({'9{5}-9{4}'}, set())
+    """
+    top = ranked[0][0]
+    longer = {s: rows for s, rows in ranked if s.startswith(top) and any(c in "Aa9" for c in s[len(top) :])}
+    return set(longer) if sum(longer.values()) > USUAL * total else set()

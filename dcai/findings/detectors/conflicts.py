@@ -1,4 +1,7 @@
-"""Rows that are equal or nearly equal in their features and have different labels: at least one of them is wrong."""
+"""Rows that are equal or nearly equal in their features and have different labels: at least one of them is wrong.
+
+Features are what models may look at: where the caller names some, other columns part no rows.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def list_conflicts(
     leading: npt.NDArray[np.intp],
 ) -> pd.DataFrame:
     """Make the findings of rows that equal others in all features and have another label."""
-    labels, copies = evidence.labels, evidence.copies
+    labels, copies = evidence.labels, evidence.alike
     flagged = rows[doubt[rows] >= 0.5]  # noqa: PLR2004 (a majority is more than half)
     beside = labels.known[np.isin(copies[labels.known], copies[flagged])]
     members = {g: beside[its] for g, its in pd.Series(beside).groupby(copies[beside]).indices.items()}
@@ -83,7 +86,7 @@ def _find_near(evidence: Evidence, done: set[int]) -> tuple[pd.DataFrame, str]:
         suggested=names,
         confidence=doubt,
         peers=[[best[r][0]] for r in rows],
-    ), ""
+    ), "" if evidence.settings.features is None else "nearly equal rows were compared in all columns"
 
 
 def _explain(others: npt.NDArray[np.object_]) -> str:
@@ -103,8 +106,8 @@ def _judge(evidence: Evidence) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.flo
     """Return the rows in conflict, every row's share of other labels, and the label of a strict majority of others, or -1."""
     if not evidence.table.features:
         raise Unmet("there is no column besides the label and the key")
-    copies = evidence.copies
-    if len(np.unique(copies)) < TELLING_SHARE * len(copies):
+    copies = evidence.alike
+    if np.count_nonzero(np.bincount(copies)) < TELLING_SHARE * len(copies):
         raise Unmet("most rows are equal to others in all features, so equal features say little about the label")
     return judge_groups(evidence)
 
@@ -113,8 +116,8 @@ def judge_groups(
     evidence: Evidence,
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64], npt.NDArray[np.intp]]:
     """Judge the labels of equal rows, whether or not equal rows are usual; see `_judge`."""
-    labels, copies = evidence.labels, evidence.copies
-    known = labels.known
+    labels, copies = evidence.labels, evidence.alike
+    known = labels.known[np.bincount(copies[labels.known])[copies[labels.known]] > 1]  # who is alone contradicts nobody
     table = pd.DataFrame({"group": copies[known], "code": labels.codes[known]})
     size = table.groupby("group")["code"].transform("size").to_numpy()
     same = table.groupby(["group", "code"])["code"].transform("size").to_numpy()

@@ -95,6 +95,10 @@ def _describe_classes(evidence: Evidence) -> str:
     )
     if noise.weak:
         parts.append("WEAK: the columns say little about this label, so these findings are little more than guesses")
+    if noise.settled:
+        parts.append(
+            "SETTLED: so few labels are not foretold that, were columns made from them, wrong ones would look right"
+        )
     parts += count_unlabelled(len(labels.codes) - len(labels.known))
     alone = int((labels.counts == 1).sum())
     if alone:

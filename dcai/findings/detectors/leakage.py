@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,12 +13,14 @@ import pandas as pd
 
 from dcai.base.display import show_share
 from dcai.base.fingerprints import canonicals
+from dcai.findings.cache import CACHE, make_key
 from dcai.findings.evidence import Evidence, Rows, Unmet
 from dcai.findings.shape import Detector, join_findings, make_findings
-from dcai.findings.tables.frames import Shared, match_keys, match_likely, match_rows, share_columns
+from dcai.findings.tables.frames import Shared, is_more, match_keys, match_likely, match_rows, share_columns
 from dcai.findings.wording import count, name_some, say_left_out, show_part
 
 Floats = npt.NDArray[np.float64]
+Texts = npt.NDArray[np.object_]
 
 LEFT_SHARE = (
     0.05  # at most this share of what the commonest class leaves open stays open, at the far end of its interval
@@ -29,8 +32,6 @@ RANK = 0.9999  # rank correlation with a label that is a number
 Z = 1.645  # one-sided 95 %
 MOST_CLASSES = 50  # whose names are looked for in texts
 MOST_PEERS = 1_000
-CLEAR = 1e-3
-SLACK = 1.25
 TELLING_SHARE = 0.5  # of rows that are unlike all others of their frame
 
 
@@ -166,17 +167,31 @@ def _guess_class(
         values = to_numbers(_count_time(column) if kind == "date" else column)
         yield _foretell_by_size(values, codes), "by its size" if kind != "date" else "by the time"
         return
-    texts = np.array([*("" if t is None else t for t in canonicals(column)), ""], dtype=object)[:-1]
+    key = make_key(column.to_frame(), [str(column.name)], "leakage", names)
+    texts, heads, numbers, held = CACHE.get(key, partial(_read_texts, column, names))
     if pd.Series(texts).nunique() <= len(texts) / 2:
         yield _foretell_by_value(texts, codes), "each value goes with one class"
-    heads = pd.Series(texts).str.extract(r"^([^\W\d_]*)", expand=False).to_numpy(dtype=object)
-    numbers = to_numbers(pd.Series(texts).str.extract(r"(\d{1,15})\D*$", expand=False))
     if kind == "text" and pd.Series(heads).nunique() <= len(texts) / 10:
         yield _foretell_by_value(heads, codes), "by the letters that it begins with"
     if (~np.isnan(numbers)).mean() > 1 / 2:
         yield _foretell_by_size(numbers, codes), "by the size of the number in it"
     if len(names) <= MOST_CLASSES:
-        yield _foretell_by_name(texts, codes, names), "it holds the name of the class"
+        own = held[np.arange(len(codes)), codes] & (held.sum(axis=1) == 1)
+        yield np.asarray(own, dtype=np.bool_), "it holds the name of the class"
+
+
+def _read_texts(column: pd.Series[Any], names: list[str]) -> tuple[Texts, Texts, Floats, npt.NDArray[np.bool_]]:
+    """Read what a column of texts says, whatever the labels are.
+
+    Returns the texts, the letters that each begins with, the number at its end, and which class names it holds as words.
+    """
+    from dcai.findings.features.vectors import to_numbers
+
+    texts = np.array([*("" if t is None else t for t in canonicals(column)), ""], dtype=object)[:-1]
+    shown = pd.Series(texts)
+    heads = shown.str.extract(r"^([^\W\d_]*)", expand=False).to_numpy(dtype=object)
+    numbers = to_numbers(shown.str.extract(r"(\d{1,15})\D*$", expand=False))
+    return texts, heads, numbers, _find_names(shown.str.casefold(), names if len(names) <= MOST_CLASSES else [])
 
 
 def _count_time(column: pd.Series[Any]) -> pd.Series[Any]:
@@ -218,16 +233,14 @@ def _foretell_by_value(texts: npt.NDArray[np.object_], codes: Rows) -> npt.NDArr
     return right
 
 
-def _foretell_by_name(texts: npt.NDArray[np.object_], codes: Rows, names: list[str]) -> npt.NDArray[np.bool_]:
-    """Say where a text holds the name of its own class as a word, and of no other."""
-    folded = pd.Series(texts).str.casefold()
-    held = np.zeros((len(texts), len(names)), dtype=np.bool_)
+def _find_names(folded: pd.Series[Any], names: list[str]) -> npt.NDArray[np.bool_]:
+    """Say which names each text holds as a word, shape (texts, names)."""
+    held = np.zeros((len(folded), len(names)), dtype=np.bool_)
     for code, name in enumerate(names):
         word = re.escape(name.casefold().strip())
         if word:
             held[:, code] = folded.str.contains(rf"(?<![^\W_]){word}(?![^\W_])", regex=True).to_numpy(dtype=bool)
-    own = held[np.arange(len(codes)), codes]
-    return np.asarray(own & (held.sum(axis=1) == 1))
+    return held
 
 
 # ---------------------------------------------------------------- two frames
@@ -252,11 +265,11 @@ def _find_shared(evidence: Evidence) -> tuple[pd.DataFrame, str]:
     columns = f"{count(len(names), 'feature column')}" if len(names) > 1 else f"their only shared feature {names[0]!r}"
     columns += f" ({name_some(apart)} {'is' if len(apart) == 1 else 'are'} not in the test frame)" if apart else ""
     usual = f"Within one frame {show_share(repeats)} of the rows repeat another one."
-    if len(equal) and not _is_more(len(equal), shared.equal_by_chance):
+    if len(equal) and not is_more(len(equal), shared.equal_by_chance):
         note += f"; {count(len(equal), 'row')} equal to a test row, no more than chance brings in columns of few values"
     elif len(equal):
         reason = f"{_say_rows(equal, table)} equal to a test row in {columns}{_say_labels(equal, shared.found, evidence)}. {usual} {_MEND}"
-        clear = _is_more(len(equal), shared.equal_usual)
+        clear = is_more(len(equal), shared.equal_usual)
         found.append(_report(equal, reason, (0.9 if clear else 0.4) * (1 - repeats)))
     near, said = _find_near(evidence, shared, columns, f"{usual} {_MEND}")
     return join_findings([*found, near]), note + said
@@ -271,7 +284,7 @@ def _find_near(evidence: Evidence, shared: Shared, columns: str, rest: str) -> t
     except Unmet as unmet:
         note = f"; rows were not compared for likeness: {unmet}"
     rows = np.flatnonzero(marks)
-    if not len(rows) or not _is_more(len(rows), expected):
+    if not len(rows) or not is_more(len(rows), expected):
         note += (
             f"; {count(len(rows), 'row')} nearly equal to a test row, no more than chance brings" if len(rows) else ""
         )
@@ -279,13 +292,6 @@ def _find_near(evidence: Evidence, shared: Shared, columns: str, rest: str) -> t
     how = "they differ in letter case, accents, spaces or signs, in digits beyond the fourth, or in a few of their values only"
     reason = f"{_say_rows(rows, evidence.table)} nearly equal to a test row in {columns}: {how}. {rest}"
     return _report(rows, reason, 0.7 * (1 - shared.repeats)), note
-
-
-def _is_more(rows: int, expected: float) -> bool:
-    """Say whether there are clearly more rows than expected; the expectation itself is a guess."""
-    from scipy.stats import poisson
-
-    return bool(poisson.sf(rows - 1, SLACK * expected) < CLEAR)
 
 
 _MEND = "Take them out of one of the frames: a test on what was learnt by heart flatters."

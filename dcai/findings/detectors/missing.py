@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from dcai.base.fingerprints import distinct_cells
 from dcai.findings.cells.breach_findings import find_expected
-from dcai.findings.cells.defaults import find_defaults
+from dcai.findings.cells.defaults import MOST_PEERS, find_defaults
 from dcai.findings.cells.placeholders import (
     CLEAR,
     COMPLETE_SHARE,
@@ -33,6 +34,7 @@ Marks = npt.NDArray[np.bool_]
 
 _TRIED_SHARE = 0.25  # of the rows: more than may be no numbers
 _ALONE_SHARE = 0.5
+_HABIT = 0.5
 
 
 def find(evidence: Evidence) -> pd.DataFrame:
@@ -46,20 +48,23 @@ def find(evidence: Evidence) -> pd.DataFrame:
         if name in (*table.key, *table.hidden) or table.kinds[name] == "empty":
             continue
         column = table.frame[name]
-        classes = name == table.label and _are_classes(evidence)
-        empty = evidence.labels.codes < 0 if classes else _is_empty(column)
+        kind = str(table.kinds[name])
         if name == table.label:
+            classes = _are_classes(evidence)
+            empty = evidence.labels.codes < 0 if classes else _is_empty(column)
             found.append(find_unlabelled(evidence, empty))
             notes += filter(None, [str(found[-1].attrs[NOTE])])
+            stand_ins = _find_stand_ins(name, column, kind, empty, classes=classes)
         else:
-            plain = _find_plain(name, column, empty)
+            look = partial(_look, name, column, kind)
+            known = name in table.features  # then what was seen before holds whatever the label is
+            plain, stand_ins, cells = evidence.recall(f"missing {name!r}", look) if known else look()
             found.append(plain[~plain["row"].isin(named.get(name, set()))])  # with its value a cell says more
-            rest = int(empty.sum()) - len(named.get(name, ()))
+            rest = cells - len(named.get(name, ()))
             if not len(plain) and rest:
                 left[name] = rest
-        if name != table.label and table.kinds[name] in ("number", "date", "category", "text"):
-            found.append(find_defaults(name, column, others))
-        stand_ins = _find_stand_ins(name, column, str(table.kinds[name]), empty, classes=classes)
+            if kind in ("number", "date", "category", "text"):
+                found.append(find_defaults(name, column, others))
         notes += [str(its.attrs[NOTE]) for its in stand_ins if its.attrs.get(NOTE)]
         found += stand_ins
     whole = [n for n in table.frame.columns if table.kinds[n] == "empty"]
@@ -71,6 +76,13 @@ def find(evidence: Evidence) -> pd.DataFrame:
     ]
     notes += say_left_out("stand-ins", {"its cells are neither text nor number": objects}) if objects else []
     return join_findings([*found, expected], note="; ".join(notes))
+
+
+def _look(name: str, column: pd.Series[Any], kind: str) -> tuple[pd.DataFrame, list[pd.DataFrame], int]:
+    """Look at a column that is no label: the empty cells to list, what stands for nothing, and how many are empty."""
+    empty = _is_empty(column)
+    stand_ins = _find_stand_ins(name, column, kind, empty, classes=False)
+    return _find_plain(name, column, empty), stand_ins, int(empty.sum())
 
 
 def _are_classes(evidence: Evidence) -> bool:
@@ -128,6 +140,10 @@ def _find_words(name: str, column: pd.Series[Any], empty: Marks, *, classes: boo
         if not len(rows):
             continue
         given = list(column.iloc[rows])
+        if words.is_habit(word):
+            some = [int(r) for r in rows[:MOST_PEERS]]
+            found.append(make_findings([-1], _HABIT, words.tell_habit(word, str(given[0])), column=name, peers=[some]))
+            continue
         judged = words.judge(word, str(given[0]))
         if judged is None:
             values += [word] if word in CLEAR else []

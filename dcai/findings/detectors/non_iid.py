@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from xxhash import xxh3_64_hexdigest
 
 from dcai.findings.evidence import Evidence, Rows, Unmet
 from dcai.findings.shape import Detector, join_findings, make_findings
@@ -116,8 +117,12 @@ def _compare(evidence: Evidence, order: Order, counting: set[str]) -> tuple[Alik
     if not given and not roles:
         return None, "no column can serve as a feature"
     rows = np.sort(order.rows[:IMAGE_ROWS] if "image" in roles.values() else order.rows)  # canonical: of no meaning
-    points = np.asarray(evidence.dense[rows]) if given else make_points(evidence.table.frame.iloc[rows], roles)
-    return compare_distances(points, evidence.positions[rows]), ""
+
+    def compare() -> Alike:
+        points = np.asarray(evidence.dense[rows]) if given else make_points(evidence.table.frame.iloc[rows], roles)
+        return compare_distances(points, evidence.positions[rows])
+
+    return evidence.recall(f"order {xxh3_64_hexdigest(evidence.positions.tobytes())}", compare), ""
 
 
 def _judge_times(evidence: Evidence, kinds: list[tuple[str, str]]) -> tuple[dict[str, list[Trend]], str]:

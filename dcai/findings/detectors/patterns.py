@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,26 +38,24 @@ def find(evidence: Evidence) -> pd.DataFrame:
     kinds: dict[str, list[str]] = {}
     left: dict[str, list[str]] = {}
     writings: dict[str, Writing] = {}
+    cells: dict[str, list[Any]] = {}
     for name in names:
         try:
-            writing, codes, values = _read_column(name, table.frame[name])
+            writings[name], *cells[name] = _read_column(name, table.frame[name])
         except Unmet as reason:
             left.setdefault(str(reason), []).append(name)
-            continue
-        writings[name] = writing
-        kind, unlike = judge_writing(writing)
+    marked = {name for name, writing in writings.items() if has_marks(writing)}
+    for name, writing in writings.items():
+        kind, unlike = judge_writing(replace(writing, marked=bool(marked - {name})))
+        if kind == "numbers" and name in marked:
+            kind = "numbers with marks of thousands, which most programs read as texts"
         kinds.setdefault(kind, []).append(name)
-        found.append(_to_findings(name, unlike, codes, values))
+        found.append(_to_findings(name, unlike, *cells[name]))
     found += find_spills(table.frame, [n for n in names if n in writings])
     notes = [f"read as {kind}: {name_some(columns)}" for kind, columns in kinds.items()]
     texts = len(kinds.get("free texts", ()))
-    notes += (
-        [
-            f"{count(texts, 'column', ('has', 'have'))} no one way of writing, and were searched for stray characters only"
-        ]
-        if texts
-        else []
-    )
+    free = f"{count(texts, 'column', ('has', 'have'))} no one way of writing: stray characters were all that was looked for"
+    notes += [free] if texts else []
     return join_findings(found, note="; ".join([*notes, *say_left_out("formats", left)]))
 
 
@@ -72,8 +71,6 @@ def judge_writing(writing: Writing) -> tuple[str, dict[str, Unlike]]:
     for kind, judge in JUDGES:
         found = judge(writing)
         if found is not None:
-            if kind == "numbers" and has_marks(writing):
-                kind = "numbers with marks of thousands, which most programs read as texts"  # noqa: PLW2901 (what is said)
             mangled = {} if kind == "dates and times" else judge_mangled(writing)
             return kind, judge_characters(writing) | found | mangled
     return "free texts", judge_characters(writing) | judge_mangled(writing)

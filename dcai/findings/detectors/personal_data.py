@@ -134,10 +134,12 @@ def find(evidence: Evidence) -> pd.DataFrame:
 def _search(name: str, column: pd.Series[Any]) -> tuple[list[tuple[str, float, list[int]]], bool]:
     """Return the kinds found in a column, and whether all of it was looked at."""
     codes, distinct = pd.factorize(column)
-    some = np.unique(np.linspace(0, len(distinct) - 1, min(len(distinct), MOST_DISTINCT)).astype(np.intp))
-    cells = np.asarray(distinct[some], dtype=object).tolist() if len(some) else []
+    some = np.arange(len(distinct))
+    if len(some) > MOST_DISTINCT:
+        some = np.linspace(0, len(distinct) - 1, MOST_DISTINCT).astype(np.intp)
     if pd.api.types.is_float_dtype(column.dtype):
-        some, cells = _keep_whole(some, cells)
+        some = _keep_whole(some, np.asarray(distinct, dtype=np.float64))
+    cells = np.asarray(distinct[some], dtype=object).tolist() if len(some) else []
     written = {int(i): text for i, cell in zip(some, cells, strict=True) if (text := _write(cell))}
     whole = len(distinct) <= MOST_DISTINCT and all(len(text) <= LONGEST for text in written.values())
     texts = {place: text[:LONGEST] for place, text in written.items()}
@@ -153,11 +155,10 @@ def _search(name: str, column: pd.Series[Any]) -> tuple[list[tuple[str, float, l
     return list(found.values()), whole
 
 
-def _keep_whole(places: npt.NDArray[np.intp], numbers: list[float]) -> tuple[npt.NDArray[np.intp], list[float]]:
-    """Keep the whole numbers: of others nothing is written."""
-    values = np.array(numbers, dtype=np.float64)
-    kept = np.flatnonzero(values == np.round(values))
-    return places[kept], [numbers[i] for i in kept]
+def _keep_whole(places: npt.NDArray[np.intp], numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """Keep the places of whole numbers: of others nothing is written."""
+    values = numbers[places]
+    return np.asarray(places[values == np.round(values)])
 
 
 def _write(value: object) -> str:

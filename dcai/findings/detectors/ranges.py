@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from dcai.findings.cells.arithmetic import MOST_COLUMNS as EQUATED
 from dcai.findings.cells.arithmetic import find_miscalculated
 from dcai.findings.cells.extremes import FEWEST_ROWS, MOST_SHARE, find_cells
 from dcai.findings.cells.formats import Moment, is_possible, read_number
 from dcai.findings.cells.moment_writing import choose_order
+from dcai.findings.cells.order import MOST_COLUMNS as ORDERED
 from dcai.findings.cells.order import find_disorder
 from dcai.findings.cells.placeholders import is_stand_in
 from dcai.findings.cells.shapes import read_moments
@@ -25,7 +27,10 @@ from dcai.findings.wording import say_left_out
 
 Floats = npt.NDArray[np.float64]
 READABLE = 0.9  # of the texts of a column must be numbers or dates
+PARTLY = 0.5
 _DAY = 86_400
+_NEITHER = "it holds neither numbers nor dates"
+_NO_TEXTS = "its cells are neither text, number nor date"
 
 
 @np.errstate(over="ignore", invalid="ignore")  # distances between the largest floats are infinite
@@ -38,8 +43,10 @@ def find(evidence: Evidence) -> pd.DataFrame:
         column, kind = evidence.table.frame[name], evidence.table.kinds[name]
         try:
             what, values, odd = _read_column(name, column, kind)
-        except Unmet:
-            continue  # it holds neither numbers nor dates
+        except Unmet as reason:
+            if str(reason) != _NEITHER:  # a column of words has no numbers to look at
+                left.setdefault(str(reason), []).append(name)
+            continue
         found += [odd] if odd is not None else []
         read[what][name] = values
         try:
@@ -53,10 +60,22 @@ def find(evidence: Evidence) -> pd.DataFrame:
         sums,
         *(its[~its["row"].isin(set(sums["row"])) | its["column"].isin(list(read["date"]))] for its in disorder),
     ]
-    note = "; ".join(say_left_out("extreme numbers", left))
+    notes = [*say_left_out("extreme numbers", left), *_say_not_compared(read)]
     if not any(read.values()):
-        raise Unmet("there is no column of numbers or dates")
-    return join_findings(found, note=note)
+        raise Unmet("; ".join(["there is no column of numbers or dates", *notes]))
+    return join_findings(found, note="; ".join(notes))
+
+
+def _say_not_compared(read: Mapping[str, Mapping[str, Floats]]) -> list[str]:
+    """Say how many columns were not compared with others, for there are many."""
+    said = []
+    for what, most, columns in (
+        ("sums and products", EQUATED, read["number"]),
+        ("their order", ORDERED, max(read.values(), key=len)),
+    ):
+        if len(columns) > most:
+            said.append(f"of {len(columns):,} columns the first {most} were compared for {what}")
+    return said
 
 
 def _read_column(name: str, column: pd.Series[Any], kind: str) -> tuple[str, Floats, pd.DataFrame | None]:
@@ -70,18 +89,24 @@ def _read_column(name: str, column: pd.Series[Any], kind: str) -> tuple[str, Flo
         since = days.map(lambda d: d.timestamp() / _DAY if d is not pd.NaT else np.nan)
         return "date", since.to_numpy(dtype=np.float64), None
     if kind not in ("category", "text"):
-        raise Unmet("it holds neither")
+        raise Unmet(_NEITHER if kind in ("boolean", "empty", "image") else _NO_TEXTS)
     codes, texts = number_texts(column, lambda v: not is_stand_in(v))
     rows = np.bincount(codes[codes >= 0], minlength=len(texts))
-    if rows.sum() < FEWEST_ROWS:
-        raise Unmet("it has few texts")
     spread: Callable[[Floats], Floats] = lambda values: np.append(values, np.nan)[codes]  # noqa: E731 (code -1 is the last)
     numbers = _read_numbers(texts)
-    if rows[~np.isnan(numbers)].sum() >= READABLE * rows.sum():
+    readable = float(rows[~np.isnan(numbers)].sum() / max(rows.sum(), 1))
+    if readable >= PARTLY and rows.sum() < FEWEST_ROWS:
+        raise Unmet(f"fewer than {FEWEST_ROWS} numbers")
+    if rows.sum() < FEWEST_ROWS:
+        raise Unmet(_NEITHER)
+    if readable >= READABLE:
         return "number", spread(numbers), None
+    if readable >= PARTLY:
+        raise Unmet("part of its texts are no numbers")
     moments = {t: m for t, m in read_moments(texts).items() if m.year is not None}
-    if sum(rows[i] for i, t in enumerate(texts) if t in moments) < READABLE * rows.sum():
-        raise Unmet("it holds neither")
+    dated = sum(rows[i] for i, t in enumerate(texts) if t in moments)
+    if dated < READABLE * rows.sum():
+        raise Unmet("part of its texts are no dates" if dated >= PARTLY * rows.sum() else _NEITHER)
     weights = dict(zip(texts, rows.tolist(), strict=True))
     day_first = choose_order(weights, moments)
     return "date", spread(_read_days(texts, moments, day_first)), _find_impossible(name, column, moments)
@@ -93,7 +118,7 @@ def _read_numbers(texts: list[str]) -> Floats:
     plain = [n.plain for n in read if n is not None]
     coded = sum(p.isdigit() and len(p) > 1 and p.startswith("0") for p in plain) > MOST_SHARE * len(plain)
     if coded:
-        raise Unmet("it holds codes")
+        raise Unmet("its numbers are codes: some have zeros before them")
     # Another unit than most have makes another number, and is found as such.
     usual = Counter(fold_unit(n.after) for n in read if n is not None).most_common(1)
     return np.array(

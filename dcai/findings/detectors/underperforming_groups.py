@@ -82,11 +82,13 @@ def _judge(
 ) -> Judged | None:
     from scipy.stats import hypergeom
 
-    inside, outside = its.inside & known, ~its.inside & known
-    n, m = int(inside.sum()), int(outside.sum())
+    inside = its.inside & known
+    n = int(np.count_nonzero(inside))
+    m = int(np.count_nonzero(known)) - n
     if min(n, m) < FEWEST_ROWS:
         return None
-    a, b = float(right[inside].mean()), float(right[outside].mean())
+    right_inside = int(np.count_nonzero(inside & right))  # who is right has a label
+    a, b = right_inside / n, (int(np.count_nonzero(right)) - right_inside) / m
     if a >= b:
         return None
     worth, others = max(round(n * weight), 1), max(round(m * weight), 1)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dcai.findings.cells.abbreviations import find_abbreviations
+from dcai.findings.cells.placeholders import is_stand_in
 from dcai.findings.cells.slips import find_damaged, find_word_slips, learn_damage
 from dcai.findings.cells.spellings import Spelling, find_spellings
 from dcai.findings.cells.texts import mark_texts, number_texts
@@ -34,6 +36,8 @@ def find(evidence: Evidence) -> pd.DataFrame:
             left.setdefault(str(reason), []).append(name)
             continue
         counts = columns[name]
+        if mark_texts(table.frame[name], lambda v: len(v) > LONGEST).any():
+            left.setdefault(f"in part: texts of more than {LONGEST} characters", []).append(name)
         repeats = len(counts) <= MOST_DISTINCT_SHARE * sum(counts.values())
         spelled[name] = {s.value: s for s in find_spellings(counts)} if repeats else {}
         if not repeats:
@@ -42,6 +46,7 @@ def find(evidence: Evidence) -> pd.DataFrame:
     damage = learn_damage(s for its in spelled.values() for s in its.values())
     for name, counts in columns.items():
         more = [*find_word_slips(counts, damage), *(find_damaged(counts, damage) if damage is not None else [])]
+        more += find_abbreviations({v: rows for v, rows in counts.items() if not is_stand_in(v)})
         for spelling in more:
             known = spelled[name].get(spelling.value)
             if known is None or known.confidence < spelling.confidence:

@@ -135,6 +135,13 @@ class Explanation:
         said = f"{count(len(self.findings), 'finding')} ({named})" if len(self.findings) else "no finding"
         return f"Explanation({where}: {said})"
 
+    def __str__(self) -> str:
+        """Write it for a terminal."""
+        from dcai.base.display import wrap
+        from dcai.findings.explanations.terminal import to_text
+
+        return wrap(to_text(self))
+
     def _repr_html_(self) -> str:
         from dcai.findings.explanations.page import to_html
 

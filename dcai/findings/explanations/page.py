@@ -152,7 +152,7 @@ def _show_nearest(explanation: Explanation, veil: Veil) -> str:
 def _show_rows(explanation: Explanation, rows: pd.DataFrame, title: str, extra: str, veil: Veil) -> str:
     if not len(rows):
         return ""
-    columns = _choose_columns(explanation)
+    columns = choose_columns(explanation)
     own = explanation.row
     positions, extras = rows.iloc[:, 0].tolist(), rows.iloc[:, 1].tolist()
     shown: list[dict[str, Any]] = [_show_row(explanation, own, columns, veil) | {"~": "this row"}] if own >= 0 else []
@@ -199,7 +199,7 @@ def _differs(explanation: Explanation, name: str, one: Any, other: Any) -> bool:
     return kind in ("category", "boolean") and name in audit.telling
 
 
-def _choose_columns(explanation: Explanation) -> list[str]:
+def choose_columns(explanation: Explanation) -> list[str]:
     """Choose what to show of a row: the columns in question, the label, those named in the reasons, pictures, then the most telling."""
     audit = explanation.audit
     concerned = [c for c in explanation.findings["column"] if c is not None]

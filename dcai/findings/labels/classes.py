@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeGuard
@@ -25,6 +26,9 @@ SMALL_SHARE = 0.02  # or this share of the other's,
 CLEAR_FACTOR = 10  # and the other has this many times as many rows
 _TYPO_LENGTH = 5
 _WORD_LENGTH = 3
+_LETTERS = 13  # as many as names would be made of, were all letters equally frequent
+_BY_CHANCE = 0.05  # short names one slip apart that chance may bring among all pairs
+_ROMAN = set("ivxlcdm")
 _SEVERAL_ROWS = 2  # make a class of a word that else stands for an empty cell
 _SEVERAL = (list, tuple, set, dict, np.ndarray)
 
@@ -190,20 +194,20 @@ class _Heads:
 
     def __init__(self) -> None:
         self.by_name: dict[str, str] = {}
+        self.listed: list[str] = []
         self._by_rest: dict[str, list[int]] = {}
-        self._listed: list[str] = []
 
     def add(self, mark: str) -> None:
         """Add one; they come by falling number of rows."""
         self.by_name.setdefault(_fold_name(mark), mark)
         for rest in _leave_one_out(mark):
-            self._by_rest.setdefault(rest, []).append(len(self._listed))
-        self._listed.append(mark)
+            self._by_rest.setdefault(rest, []).append(len(self.listed))
+        self.listed.append(mark)
 
     def list_near(self, mark: str) -> list[str]:
         """List those that may be one slip away, the most frequent first."""
         return [
-            self._listed[place] for place in sorted({p for r in _leave_one_out(mark) for p in self._by_rest.get(r, ())})
+            self.listed[place] for place in sorted({p for r in _leave_one_out(mark) for p in self._by_rest.get(r, ())})
         ]
 
 
@@ -243,7 +247,32 @@ def _find_head(mark: str, rows: int, counts: dict[str, int], heads: _Heads) -> t
         # Where several names are one slip away, names are near each other by nature, or which is meant stays open.
         if len(close) == 1 and _is_stray(rows, counts[close[0]]):
             return close[0], "one letter", 0.8
+        if rows <= FEW and (meant := _find_short(mark, counts, heads)):
+            return meant, "one letter", 0.6
     return mark, "", 0.0
+
+
+def _find_short(mark: str, counts: Mapping[str, int], heads: _Heads) -> str | None:
+    """Find the one frequent class that a rare short name is one slip away from, as `yex` is from `yes`.
+
+    Among many short names some are near each other by chance, and where frequent ones are, all may be by nature.
+    """
+    near = [head for head in heads.listed if _is_short_slip(_fold_name(mark), _fold_name(head))]
+    if len(near) != 1 or not _is_stray(counts[mark], counts[near[0]]):
+        return None
+    most = max(counts.values())
+    frequent = [name for name, rows in counts.items() if not _is_stray(rows, most)]
+    later = [len(name) - 1 for name, rows in counts.items() if _is_stray(rows, most) and len(name) >= _WORD_LENGTH]
+    expected = len(frequent) * sum(letters / _LETTERS**letters for letters in later)
+    alike = any(_is_short_slip(_fold_name(a), _fold_name(b)) for a, b in itertools.combinations(frequent, 2))
+    return None if expected > _BY_CHANCE or alike else near[0]
+
+
+def _is_short_slip(name: str, head: str) -> bool:
+    """Say whether a short word is another with one slip after the first letter; numerals are near each other by nature."""
+    if not all(_WORD_LENGTH <= len(w) < _TYPO_LENGTH and w.isalpha() and set(w) - _ROMAN for w in (name, head)):
+        return False
+    return name[0] == head[0] and distance(name, head, 1) == 1
 
 
 def _is_slip(name: str, head: str) -> bool:

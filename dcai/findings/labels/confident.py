@@ -53,11 +53,14 @@ def count_confident(codes: Codes, probabilities: Floats) -> npt.NDArray[np.intp]
     pairs = np.zeros(size * size, dtype=np.intp)
     for start in range(0, len(codes), _CHUNK):
         part, given = probabilities[start : start + _CHUNK], codes[start : start + _CHUNK]
-        sure = part >= least
-        number = sure.sum(axis=1)
-        guess = np.where(number > 1, part.argmax(axis=1), sure.argmax(axis=1))
-        known = number > 0
-        pairs += np.bincount(given[known] * size + guess[known], minlength=size * size)
+        # Of most rows the model is confident of one class: only for the others the likeliest is looked for.
+        sure = np.flatnonzero(part >= least)
+        rows = sure // size
+        number = np.bincount(rows, minlength=len(part))
+        single = number[rows] == 1
+        pairs += np.bincount(given[rows[single]] * size + sure[single] % size, minlength=size * size)
+        several = np.flatnonzero(number > 1)
+        pairs += np.bincount(given[several] * size + part[several].argmax(axis=1), minlength=size * size)
     joint = pairs.reshape(size, size)
     np.fill_diagonal(joint, np.maximum(joint.diagonal(), 1))
     return joint

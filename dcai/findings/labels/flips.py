@@ -61,7 +61,9 @@ class Flips:
         doubt = np.empty(len(codes))
         for start in range(0, len(codes), _CHUNK):
             given = codes[start : start + _CHUNK]
-            sharp = _sharpen(_take_log(probabilities[start : start + _CHUNK]), self.sharpness)
+            sharp = probabilities[start : start + _CHUNK]
+            if self.sharpness != 1:
+                sharp = _sharpen(_take_log(sharp), self.sharpness)
             total = np.maximum(np.einsum("ik,ik->i", sharp, self.matrix.T[given]), _TINY)
             own = sharp[np.arange(len(given)), given] * self.matrix[given, given]
             doubt[start : start + _CHUNK] = np.clip(1 - own / total, 0.0, 1.0)

@@ -1,39 +1,29 @@
 """Out-of-sample predictions for many rows: models that are fitted to all folds for little more than the price of one.
 
-Each takes points in single precision and sees no row, and no row of the same group, that it predicts.
+Each takes points in single precision and sees no row, and no row of the same group, that it predicts. What it has learnt
+can be brought up to date when a few labels change, for a small part of that price.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from dcai.findings.labels.discriminants import Discriminant, fit_moments
-from dcai.findings.labels.models import make_folds, soften
-from dcai.findings.workers import spread
+from dcai.findings.labels.models import soften
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.intp]
 Tick = Callable[[], None]
 
-TREE_ROWS = 30_000  # a tree learns from at most so many rows
-JUDGES = 50  # trees that have not seen a row and predict it
-_CHUNK = 4096  # rows at a time: they stay in the cache of the processor
-_FIRST_ROWS = 20_000  # a regression begins with so many,
-_ROUNDS = 20  # and takes at most so many steps on them,
-_LAST_ROUNDS = 3  # and so many on all, or on as many as tell its weights well enough:
-_ENOUGH_ROWS = 40_000  # at least so many,
-_ROWS_A_WEIGHT = 20  # and so many for each weight
-_FIRST_SHRINKAGE = 0.1
-_PARTS = 10  # groups are dealt into so many parts, of which a tree sees some
-_FEWEST_HELD = 3
-_NEVER = -1e30  # the score of a class that no row to learn from has
-_TINY = 1e-12
+CHUNK = 4096  # rows at a time: they stay in the cache of the processor
+NEVER = -1e30  # the score of a class that no row to learn from has
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,27 +71,97 @@ class Lesson:
         asked = own | (self.folds < 0) if at == 0 else own
         return (self.codes >= 0) & (self.folds >= 0) & ~own, np.flatnonzero(asked)
 
+    def tell(self, tick: Tick) -> Lesson:
+        """Return the same lesson, of which another is told; what was summed goes with it."""
+        made = replace(self, tick=tick)
+        made.__dict__["_summed"] = self._summed
+        return made
 
-# ---------------------------------------------------------------- discriminants
+    @cached_property
+    def _summed(self) -> list[tuple[Singles, Sums]]:
+        return []
+
+    def sum_folds(self, points: Singles) -> Sums:
+        """Sum over the rows of each fold, once for all models that look at the same points."""
+        for its, sums in self._summed:
+            if its is points:
+                return sums
+        self._summed.append((points, _sum_folds(points, self)))
+        return self._summed[-1][1]
 
 
-def discriminate(points: Singles, lesson: Lesson, shrinkage: float) -> Singles:
-    """Fit a discriminant for each fold, from sums that are taken over the rows once (see `Discriminant`)."""
-    found = np.zeros((len(points), lesson.size), dtype=np.float32)
-    sums = _sum_folds(points, lesson)
-    for at in lesson.predicted:
-        model = sums.fit_without(at, shrinkage)
-        for rows in _chunks(lesson.split(at)[1]):
-            found[np.ix_(rows, model.classes_)] = model.predict_proba(points[rows])
+class Change(NamedTuple):
+    """Rows whose labels are others than before: which, and the class and the fold that they had, -1 for none."""
+
+    rows: Codes
+    codes: Codes
+    folds: Codes
+
+    def list_sides(self, lesson: Lesson) -> Iterator[tuple[int, Codes, Codes, Codes]]:
+        """List what has gone (-1) and what has come (1): the rows, their classes, and the places of their folds."""
+        for sign, codes, folds in ((-1, self.codes, self.folds), (1, lesson.codes[self.rows], lesson.folds[self.rows])):
+            there = folds >= 0
+            yield sign, self.rows[there], codes[there], np.searchsorted(lesson.numbers, folds[there])
+
+
+class Learnt(Protocol):
+    """What a model has learnt for each fold, from the others."""
+
+    def predict(self, view: Any, lesson: Lesson) -> Any:
+        """Predict every row by what was learnt without its fold, shape (n, K)."""
+        ...
+
+    def update(self, view: Any, lesson: Lesson, change: Change) -> Learnt:
+        """Return what would have been learnt, had a few rows had the labels that they have now."""
+        ...
+
+
+def predict_lines(view: Any, lesson: Lesson, weights: Sequence[Singles]) -> Singles:
+    """Predict each fold by its weights of the columns and, last, of 1."""
+    found = np.zeros((view.shape[0], lesson.size), dtype=np.float32)
+    for at, straight in zip(lesson.predicted, weights, strict=True):
+        for rows in list_chunks(lesson.split(at)[1]):
+            found[rows] = soften(view[rows] @ straight[:-1] + straight[-1])
         lesson.tick()
     return found
 
 
+def list_chunks(rows: Codes) -> Iterator[Codes]:
+    """Cut rows into parts that stay in the cache of the processor."""
+    for start in range(0, len(rows), CHUNK):
+        yield rows[start : start + CHUNK]
+
+
+# ---------------------------------------------------------------- discriminants
+
+
+def discriminate(points: Singles, lesson: Lesson, shrinkage: float) -> Discriminants:
+    """Fit a discriminant for each fold, from sums that are taken over the rows once (see `Discriminant`)."""
+    return Discriminants(lesson.sum_folds(points), shrinkage)
+
+
 @dataclass(frozen=True, eq=False)
-class _Sums:
-    """Of each fold: the sums of all products of columns, and of each class's points and number."""
+class Discriminants:
+    """A discriminant for each fold."""
+
+    sums: Sums
+    shrinkage: float
+
+    def predict(self, points: Singles, lesson: Lesson) -> Singles:
+        """Predict every row by the discriminant of the other folds."""
+        return predict_lines(points, lesson, [self.sums.draw_without(at, self.shrinkage) for at in lesson.predicted])
+
+    def update(self, points: Singles, lesson: Lesson, change: Change) -> Discriminants:
+        """Change the sums: it says what it would have said at first."""
+        return replace(self, sums=self.sums.update(points, lesson, change))
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Of each fold: the sums of all products of columns, of the columns, and of each class's points and number."""
 
     squares: Floats
+    totals: Floats  # by itself: added up by class, it would hang on the labels in its last digits
     points: Floats
     counts: Floats
 
@@ -115,183 +175,46 @@ class _Sums:
         model.classes_ = seen
         return model
 
+    def draw_without(self, fold: int, shrinkage: float) -> Singles:
+        """Fit a discriminant to all folds but one; return weights of the columns and, last, of 1."""
+        model = self.fit_without(fold, shrinkage)
+        weights = np.zeros((self.points.shape[2] + 1, self.counts.shape[1]), dtype=np.float32)
+        weights[-1] = NEVER
+        weights[:, model.classes_] = np.vstack([model.weights_, model.offsets_])
+        return weights
 
-def _sum_folds(points: Singles, lesson: Lesson) -> _Sums:
+    def decorrelate(self) -> Floats:
+        """Return the turn of (points, 1) to columns that are uncorrelated and of size 1, shape (d + 1, d + 1)."""
+        total, rows = self.totals.sum(axis=0), self.counts.sum()
+        sums = np.block([[self.squares.sum(axis=0), total[:, None]], [total[None, :], np.full((1, 1), rows)]]) / rows
+        size = np.trace(sums) / len(sums)
+        return np.asarray(np.linalg.inv(np.linalg.cholesky(sums + 1e-4 * size * np.eye(len(sums)))).T)
+
+    def update(self, points: Singles, lesson: Lesson, change: Change) -> Sums:
+        """Take out what has gone, and add what has come."""
+        squares, totals, sums, counts = (its.copy() for its in (self.squares, self.totals, self.points, self.counts))
+        for sign, rows, codes, at in change.list_sides(lesson):
+            part = points[rows].astype(np.float64)
+            for fold in np.unique(at):
+                squares[fold] += sign * part[at == fold].T @ part[at == fold]
+            np.add.at(totals, at, sign * part)
+            np.add.at(sums, (at, codes), sign * part)
+            np.add.at(counts, (at, codes), sign)
+        return Sums(squares, totals, sums, counts)
+
+
+def _sum_folds(points: Singles, lesson: Lesson) -> Sums:
     numbers = lesson.numbers
     width = points.shape[1]
-    squares = np.zeros((len(numbers), width, width))
+    squares, totals = np.zeros((len(numbers), width, width)), np.zeros((len(numbers), width))
     sums = np.zeros((len(numbers), lesson.size, width))
     counts = np.zeros((len(numbers), lesson.size))
     for at, number in enumerate(numbers):
-        for rows in _chunks(np.flatnonzero((lesson.folds == number) & (lesson.codes >= 0))):
+        for rows in list_chunks(np.flatnonzero((lesson.folds == number) & (lesson.codes >= 0))):
             part, marks = points[rows], np.zeros((lesson.size, len(rows)), dtype=np.float32)
             marks[lesson.codes[rows], np.arange(len(rows))] = 1.0
             squares[at] += part.T @ part
+            totals[at] += part.sum(axis=0)
             sums[at] += marks @ part
             counts[at] += marks.sum(axis=1)
-    return _Sums(squares, sums, counts)
-
-
-def _chunks(rows: Codes) -> Iterator[Codes]:
-    for start in range(0, len(rows), _CHUNK):
-        yield rows[start : start + _CHUNK]
-
-
-# ---------------------------------------------------------------- logistic regression
-
-
-def regress(points: Singles, lesson: Lesson, strength: float) -> Singles:
-    """Fit a multinomial logistic regression for each fold.
-
-    The columns are turned so that they are uncorrelated, and each fold begins with the discriminant of *its own*
-    training rows: so a few steps suffice, and nothing that a fold finds was seen by another.
-    """
-    turn = _decorrelate(points)
-    sums = _sum_folds(points, lesson)
-    found = np.zeros((len(points), lesson.size), dtype=np.float32)
-    shared = points, replace(lesson, tick=_tell_nobody), sums, turn, strength
-    for at, weights in zip(lesson.predicted, spread(_regress_fold, shared, lesson.predicted), strict=True):
-        for rows in _chunks(lesson.split(at)[1]):
-            found[rows] = soften(points[rows] @ weights[:-1] + weights[-1])
-        lesson.tick()
-    return found
-
-
-def _tell_nobody() -> None:
-    """Tell nobody: a worker has no bar to draw."""
-
-
-def _regress_fold(shared: tuple[Singles, Lesson, _Sums, Floats, float], at: int) -> Singles:
-    """Fit the regression of one fold; return weights of the columns and, last, of 1."""
-    points, lesson, sums, turn, strength = shared
-    first = sums.fit_without(at, _FIRST_SHRINKAGE)
-    start = np.zeros((len(turn), lesson.size))
-    start[:, first.classes_] = np.vstack([first.weights_, first.offsets_])
-    codes = np.where(lesson.split(at)[0], lesson.codes, -1)
-    weights = _regress_once(points, codes, np.asarray(np.linalg.solve(turn, start)), turn, strength)
-    weights[-1, np.setdiff1d(np.arange(lesson.size), first.classes_)] = _NEVER
-    return weights
-
-
-def _decorrelate(points: Singles) -> Floats:
-    """Return the turn of (points, 1) to columns that are uncorrelated and of size 1, shape (d + 1, d + 1)."""
-    width = points.shape[1] + 1
-    sums = np.zeros((width, width))
-    for start in range(0, len(points), _CHUNK):
-        part = points[start : start + _CHUNK]
-        part = np.hstack([part, np.ones((len(part), 1), dtype=np.float32)])
-        sums += part.T @ part
-    sums /= len(points)
-    size = np.trace(sums) / width
-    return np.asarray(np.linalg.inv(np.linalg.cholesky(sums + 1e-4 * size * np.eye(width))).T)
-
-
-def _regress_once(points: Singles, codes: Codes, start: Floats, turn: Floats, strength: float) -> Singles:
-    """Fit the rows that have a code; return weights of the columns and, last, of 1."""
-    from scipy.optimize import minimize
-
-    taught = np.flatnonzero(codes >= 0)
-    steps = [(points, codes, _ROUNDS)]
-    if len(taught) > 2 * _FIRST_ROWS:
-        enough = max(_ENOUGH_ROWS, _ROWS_A_WEIGHT * start.size)
-        some, many = (
-            taught[np.linspace(0, len(taught) - 1, n).astype(np.intp)] for n in (_FIRST_ROWS, min(enough, len(taught)))
-        )
-        steps = [(points[some], codes[some], _ROUNDS), (points[many], codes[many], _LAST_ROUNDS)]
-    weights = start.ravel()
-    penalty = turn.T @ turn / strength / len(taught)
-    for part, given, rounds in steps:
-        found = minimize(
-            _loss,
-            weights,
-            args=(part, given, turn, penalty),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": rounds, "ftol": 1e-5},
-        )
-        weights = found.x
-    return np.asarray(turn @ weights.reshape(start.shape), dtype=np.float32)
-
-
-def _loss(flat: Floats, points: Singles, codes: Codes, turn: Floats, penalty: Floats) -> tuple[float, Floats]:
-    """Return the mean loss and its slope; rows with code -1 do not count."""
-    weights = flat.reshape(len(turn), -1)
-    straight = (turn @ weights).astype(np.float32)
-    slope, loss, known = np.zeros(weights.shape), 0.0, 0
-    for start in range(0, len(points), _CHUNK):
-        part, given = points[start : start + _CHUNK], codes[start : start + _CHUNK]
-        rows = np.flatnonzero(given >= 0)
-        # A row for each class: maxima and sums over a few neighbouring numbers take many times as long.
-        each = straight[:-1].T @ part.T + straight[-1][:, None]
-        each -= each.max(axis=0)
-        np.exp(each, out=each)
-        each /= each.sum(axis=0)
-        loss -= float(np.log(np.maximum(each[given[rows], rows], _TINY)).sum(dtype=np.float64))
-        each[:, given < 0] = 0.0
-        each[given[rows], rows] -= 1.0
-        slope[:-1] += (each @ part).T
-        slope[-1] += each.sum(axis=1)
-        known += len(rows)
-    pull = penalty @ weights
-    return loss / known + 0.5 * float((weights * pull).sum()), (turn.T @ slope / known + pull).ravel()
-
-
-# ---------------------------------------------------------------- trees
-
-
-def grow(points: Singles, lesson: Lesson, judges: int = JUDGES) -> Singles:
-    """Grow randomised trees, each from some parts of the rows, and let each predict the parts that it has not seen.
-
-    So one forest does for all folds. Groups are dealt into parts whole.
-    """
-    random = np.random.default_rng(lesson.seed)
-    parts = make_folds(lesson.codes, lesson.groups, _PARTS, lesson.seed)
-    numbers = np.unique(parts[parts >= 0])
-    known = int((parts >= 0).sum())
-    # The more rows, the smaller the share that one tree can learn from, and the more rows each can judge.
-    held = int(np.clip(round(len(numbers) * (1 - TREE_ROWS / known)), min(_FEWEST_HELD, len(numbers) - 1), 8))
-    grown = -(-judges * len(numbers) // held)
-    total = np.zeros((len(points), lesson.size), dtype=np.float32)
-    order = np.concatenate([random.permutation(numbers) for _ in range(-(-grown * held // len(numbers)) + 1)])
-    told = max(1, grown // max(len(lesson.numbers), 1))
-    seeds = random.integers(2**31, size=grown).tolist()
-    tasks = [(order[tree * held : (tree + 1) * held], seed) for tree, seed in enumerate(seeds)]
-    trees = spread(_grow_one, (points, lesson.codes, parts), tasks)
-    for tree, ((out, _), (votes, seen, leaves)) in enumerate(zip(tasks, trees, strict=True)):
-        asked = _list_judged(parts, out)
-        for start in range(0, len(asked), 5 * _CHUNK):
-            rows = asked[start : start + 5 * _CHUNK]
-            said = votes[leaves[start : start + 5 * _CHUNK]]
-            if len(seen) == lesson.size:
-                total[rows] += said
-            else:
-                total[np.ix_(rows, seen)] += said
-        if tree % told == told - 1:
-            lesson.tick()
-    return np.asarray(total / np.maximum(total.sum(axis=1, keepdims=True), _TINY), dtype=np.float32)
-
-
-def _grow_one(
-    shared: tuple[Singles, Codes, Codes], task: tuple[Codes, int]
-) -> tuple[Singles, Codes, npt.NDArray[np.int32]]:
-    """Grow a tree; return the votes of its leaves, for which classes they are, and the leaf of each row that it judges."""
-    from sklearn.tree import ExtraTreeClassifier
-
-    (points, codes, parts), (out, seed) = shared, task
-    taught = np.flatnonzero(~np.isin(parts, out) & (parts >= 0))
-    if len(taught) > TREE_ROWS:
-        taught = np.sort(np.random.default_rng(seed).choice(taught, TREE_ROWS, replace=False))
-    model = ExtraTreeClassifier(min_samples_leaf=4, max_features=0.4, random_state=seed)
-    model.fit(points[taught], codes[taught])
-    votes = model.tree_.value[:, 0, :].astype(np.float32)
-    votes /= votes.sum(axis=1, keepdims=True)
-    asked = _list_judged(parts, out)
-    leaves = np.empty(len(asked), dtype=np.int32)
-    for start in range(0, len(asked), 5 * _CHUNK):
-        leaves[start : start + 5 * _CHUNK] = model.tree_.apply(points[asked[start : start + 5 * _CHUNK]])
-    return votes, np.asarray(model.classes_, dtype=np.intp), leaves
-
-
-def _list_judged(parts: Codes, out: Codes) -> Codes:
-    """List the rows that a tree judges: those of the parts left out, and those of none."""
-    return np.flatnonzero(np.isin(parts, out) | (parts < 0))
+    return Sums(squares, totals, sums, counts)

@@ -21,7 +21,11 @@ Tick = Callable[[], None]
 
 SAMPLE_ROWS = 10_000  # what has to be tried out is tried on at most this many rows
 TRAINING_ROWS = 100_000  # each fold is trained on at most this many rows,
-FITTED_ROWS = 20_000  # weights and temperatures are fitted to at most this many
+FITTED_ROWS = 20_000  # weights and temperatures are fitted to at most this many,
+FITTED_CELLS = 100_000  # and to no more probabilities than this, but to
+FEWEST_FITTED = 4_000  # rows in any case
+STEADY_ROWS = 8_000  # with more, rows are dealt into folds whatever their class is, but for classes
+RARE_ROWS = 50  # of fewer rows
 TREE_ROWS = 30_000  # or this many where rows are dear
 TINY = 1e-12
 # A generative model of texts learns a *pattern* of wrong labels less readily than a discriminative one, whose lower
@@ -176,23 +180,35 @@ def make_folds(codes: Codes, groups: Codes, folds: int, random_state: int) -> Co
     """Deal rows into folds, shape (n,), -1 where there is no label: every class spread evenly, equal rows together.
 
     Rows that are equal but for the label share a fold, so that no row is predicted from its own copy. Few groups of
-    many rows are dealt one by one, so that folds are of one size.
+    many rows are dealt one by one, so that folds are of one size. In large tables chance spreads all classes but rare
+    ones evenly enough: a row's fold then does not hang on its label, and another label moves no other row.
     """
     from dcai.findings.labels.grouping import are_few, deal_groups
 
     if are_few(codes, groups):
         return deal_groups(codes, groups, folds, random_state)
     order = np.random.default_rng(random_state).permutation(len(codes))
-    order = order[codes[order] >= 0]
-    _, first = np.unique(groups[order], return_index=True)
-    heads = order[np.sort(first)]
     dealt = np.zeros(groups.max() + 1, dtype=np.intp)
+    counts = np.bincount(codes[codes >= 0])
+    dealt_by_class = np.arange(len(counts))
+    if len(codes) > STEADY_ROWS:
+        heads = _list_heads(order, groups)
+        dealt[groups[heads]] = np.arange(len(heads)) % folds
+        dealt_by_class = np.flatnonzero(counts < RARE_ROWS)
+    heads = _list_heads(order[codes[order] >= 0], groups)
     start = 0
-    for code in np.unique(codes[heads]):
+    for code in dealt_by_class:
         its = heads[codes[heads] == code]
         dealt[groups[its]] = (np.arange(len(its)) + start) % folds
         start += len(its)
     return np.where(codes >= 0, dealt[groups], -1)
+
+
+def _list_heads(order: Codes, groups: Codes) -> Codes:
+    """List the first row of each group, in an order of rows."""
+    place = np.full(groups.max() + 1, -1, dtype=np.intp)
+    place[groups[order[::-1]]] = np.arange(len(order))[::-1]  # of several writes the last one stays
+    return np.asarray(order[np.sort(place[place >= 0])])
 
 
 def predict_out_of_sample(
@@ -256,7 +272,7 @@ def predict_proba(model: Any, rows: Any) -> Floats:
     return soften(np.column_stack([-margin, margin]) if margin.ndim == 1 else margin)
 
 
-def soften(scores: Floats) -> Floats:
+def soften(scores: npt.NDArray[Any]) -> Floats:
     """Turn scores into probabilities by the softmax."""
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
@@ -277,7 +293,7 @@ def find_temperature(probabilities: Floats, codes: Codes) -> float:
     """Return the power of probabilities that fits the given labels best."""
     from scipy.optimize import minimize_scalar
 
-    rows = _spread(codes)
+    rows = spread_known(codes, probabilities.shape[1])
     some, given = np.log(np.maximum(probabilities[rows], TINY)), codes[rows]
     best = minimize_scalar(lambda t: log_loss(soften(some * np.exp(t)), given), bounds=(-4.0, 3.0), method="bounded")
     return float(np.exp(best.x))
@@ -290,10 +306,11 @@ def heat(probabilities: Floats, power: float) -> Floats:
     return soften(logs)
 
 
-def _spread(codes: Codes) -> Codes:
+def spread_known(codes: Codes, classes: int) -> Codes:
     """Return the rows with a label, or as many of them, evenly spread, as a few numbers can be fitted to."""
     rows = np.flatnonzero(codes >= 0)
-    return rows[np.linspace(0, len(rows) - 1, min(len(rows), FITTED_ROWS)).astype(np.intp)]
+    most = min(len(rows), FITTED_ROWS, max(FITTED_CELLS // classes, FEWEST_FITTED))
+    return rows[np.linspace(0, len(rows) - 1, most).astype(np.intp)]
 
 
 def weigh(predicted: Mapping[str, Floats], codes: Codes) -> dict[str, float]:
@@ -317,7 +334,7 @@ def weigh(predicted: Mapping[str, Floats], codes: Codes) -> dict[str, float]:
 def _fit_weights(predicted: Mapping[str, Floats], codes: Codes) -> dict[str, float]:
     from scipy.optimize import minimize
 
-    rows = _spread(codes)
+    rows = spread_known(codes, next(iter(predicted.values())).shape[1])
     given = np.column_stack([p[rows, codes[rows]] for p in predicted.values()])
 
     def loss(raw: Floats) -> float:

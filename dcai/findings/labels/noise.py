@@ -27,6 +27,8 @@ EVEN = 0.5  # and at least so much: ignorance does not tell overlap from noise, 
 # The power that a doubt is raised to where the model has learnt a part of the noise: where flips explain each label
 # that it does not predict hardly better than overlap does, and where they do so by this many nats and more.
 LEARNT, MUCH_LEARNT, NATS = 0.35, 0.15, 0.1
+SETTLED, FEWEST = 0.995, 50  # of so many labels and more foretold, hardly any would be left to people's errors
+FITTED = 0.25  # the weight of the likeliest flips in a rank
 _PARTING = 1e-2  # share of the rank in a doubt, so that equal ones keep their order
 _LEAST_OWN = 1e-16  # the probability of a given class, below which nothing is surer
 
@@ -66,21 +68,27 @@ class Noise:
         """Whether the model hardly knows more than the commonest class, so that its disagreement says little."""
         return self.agreement - self.commonest < WEAK * (1 - self.commonest)
 
+    @property
+    def settled(self) -> bool:
+        """Whether the model foretells nearly all labels: where columns were made from them, no error would show."""
+        return len(self.doubt) >= FEWEST and self.agreement >= SETTLED and not self.weak
+
 
 def estimate_noise(probabilities: Floats, codes: Codes) -> Noise:
     """Estimate which labels are wrong.
 
     The model learnt from noisy labels, so its probabilities mix the true class with the noise. The noise matrix (which
     class is given how often for which true one) is estimated from them; a few steps of Richardson-Lucy take it out
-    again; Bayes' rule then gives each label's rank. Why a model disagrees with a label can be read in three ways, and
-    how the labels fit its probabilities tells how far to believe each (see `Flips`): they are flipped at random; the
-    rest of its disagreement is noise too; or it has learnt a part of the noise, so that there is more than it shows.
-    The doubt is their probability, in the order of the ranks; that of the last counts as far as flips explain the
-    labels better than mere overlap of the classes does (`Flips.evidence`). As many rows are flagged, the most doubtful
-    first, as make the F1 score that the readings expect the largest, but without such evidence no more than half of the
-    disagreement, or what a model of this skill disagrees with for another reason than its ignorance. A row whose given class is the model's likeliest is
-    flagged only when its label is probably wrong all the same; one that a weak model doubts, likewise. The only row of a class is never
-    flagged: no model that has not seen it can predict it.
+    again; Bayes' rule then gives each label's rank, in which the likeliest flips have a say (`join_ranks`). Why a model
+    disagrees with a label can be read in three ways, and how the labels fit its probabilities tells how far to believe
+    each (see `Flips`): they are flipped at random; the rest of its disagreement is noise too; or it has learnt a part of
+    the noise, so that there is more than it shows. The doubt is their probability, in the order of the ranks; that of the
+    last counts as far as flips explain the labels better than mere overlap of the classes does (`Flips.evidence`). As
+    many rows are flagged, the most doubtful first, as make the F1 score that the readings expect the largest, but without
+    such evidence no more than half of the disagreement, or what a model of this skill disagrees with for another reason
+    than its ignorance. A row whose given class is the model's likeliest is flagged only when its label is probably wrong
+    all the same; one that a weak model doubts, likewise. The only row of a class is never flagged: no model that has not
+    seen it can predict it.
 
     Parameters
     ----------
@@ -103,9 +111,10 @@ def estimate_noise(probabilities: Floats, codes: Codes) -> Noise:
     skill = float(np.clip((agreement - commonest) / max(1 - commonest, _TINY), 0.0, 1.0))
     flips = fit_flips(given, known)
     readings = _read(flips, flips.doubt(given, known), rank, skill)
-    order = np.argsort(-rank, kind="stable")
+    joined = join_ranks(rank, flips, given, known)
+    order = np.argsort(-joined, kind="stable")
     doubt, flagged = np.zeros(len(codes)), np.zeros(len(codes), dtype=np.bool_)
-    doubt[rows[order]] = _calibrate(readings, rank, order, flips.evidence)
+    doubt[rows[order]] = _calibrate(readings, rank, joined, order, flips.evidence)
     alone = rows[~judged]
     doubt[alone] = np.minimum(doubt[alone], UNDECIDED)
     likely = doubt[rows] >= UNDECIDED
@@ -122,6 +131,22 @@ def estimate_noise(probabilities: Floats, codes: Codes) -> Noise:
     flagged[rows[order[worth[order]][:number]]] = True
     _put_first(doubt, flagged)
     return replace(noise, low=0.0) if noise.weak else noise
+
+
+def join_ranks(rank: Floats, flips: Flips, probabilities: Floats, codes: Codes) -> Floats:
+    """Join the rank of each given label with the doubt that the likeliest flips cast on it, in log-odds.
+
+    The rank rests on a matrix of all that the model and the labels disagree in, its ignorance too, which is spread over all
+    classes. The likeliest flips are fewer, and tell better in which given classes wrong labels are; but they are fitted.
+    """
+    flipped = replace(flips, sharpness=1.0).doubt(probabilities, codes)
+    return np.asarray(1 / (1 + np.exp((1 - FITTED) * _oppose(rank) + FITTED * _oppose(flipped))))
+
+
+def _oppose(doubt: Floats) -> Floats:
+    """Return the log-odds that a label is right."""
+    own = np.clip(1 - doubt, _LEAST_OWN, 1 - _TINY)
+    return np.asarray(np.log(own / (1 - own)))
 
 
 def _put_first(doubt: Floats, flagged: npt.NDArray[np.bool_]) -> None:
@@ -178,15 +203,17 @@ def _read(flips: Flips, flipped: Floats, rank: Floats, skill: float) -> list[tup
     ]
 
 
-def _calibrate(readings: list[tuple[float, Floats]], rank: Floats, order: Codes, evidence: float) -> Floats:
-    """Return the doubts in falling order of rank; the rank parts equal ones."""
+def _calibrate(
+    readings: list[tuple[float, Floats]], rank: Floats, joined: Floats, order: Codes, evidence: float
+) -> Floats:
+    """Return the doubts in falling order of the joined ranks, which part equal ones."""
     from sklearn.isotonic import isotonic_regression
 
     # That a model has learnt noise is believed only as far as there is any to be seen.
     each = [share * (evidence * doubt + (1 - evidence) * np.minimum(doubt, rank)) for share, doubt in readings]
     mixed = np.sum(each, axis=0)
     steps = isotonic_regression(mixed[order], increasing=False)
-    return np.asarray((1 - _PARTING) * steps + _PARTING * _spread_out(rank[order]))
+    return np.asarray((1 - _PARTING) * steps + _PARTING * _spread_out(joined[order]))
 
 
 def _spread_out(rank: Floats) -> Floats:

@@ -64,9 +64,11 @@ def explain_opinion(evidence: Evidence, opinion: Opinion, row: int, best: int) -
     names, own = evidence.labels.names, int(evidence.labels.codes[row])
     chance = evidence.probabilities[row]
     votes = opinion.votes[row]
+    said = f"A model that has not seen this row says {names[best]!r} ({show_share(chance[best])}), not {names[own]!r} ({show_share(chance[own])})."
+    if not len(votes):
+        return said
     cast = int((votes >= 0).sum())
     if not opinion.contradicted[row]:
-        said = f"A model that has not seen this row says {names[best]!r} ({show_share(chance[best])}), not {names[own]!r} ({show_share(chance[own])})."
         return f"{said} {_count_votes(votes, own, cast)} {names[own]!r} too." if (votes == own).any() else said
     who = _count_votes(votes, best, cast, verb=False)
     weighed = "" if (votes == best).sum() > cast / 2 else ", weighed by how often each is right"

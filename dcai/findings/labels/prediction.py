@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from dcai.base.errors import InputError, shorten
 from dcai.base.fingerprints import canonicals
+from dcai.findings.cache import CACHE
 from dcai.findings.features import embeddings, networks
 from dcai.findings.labels import folded, frugal, models
 from dcai.findings.labels.models import Candidate, View
 from dcai.findings.labels.teaching import teach_again
 from dcai.findings.memory import release_views
-from dcai.findings.wording import describe_mixture
+from dcai.findings.wording import count, describe_mixture
 
 if TYPE_CHECKING:
     from dcai.findings.evidence import Evidence
@@ -48,6 +49,8 @@ def predict_classes(evidence: Evidence) -> tuple[Floats, str]:
 
 def _predict_frugally(evidence: Evidence, folds: Any, size: int) -> tuple[Floats, str]:
     """Predict many rows by models that cost little for what they find."""
+    from threadpoolctl import threadpool_limits
+
     given = isinstance(evidence.settings.features, np.ndarray)
     roles = {"given": "number"} if given else evidence.roles
     embedded, notes = _ask_extras(roles, len(evidence.table))
@@ -62,11 +65,35 @@ def _predict_frugally(evidence: Evidence, folds: Any, size: int) -> tuple[Floats
     def tell(name: str) -> Callable[[], None]:
         return _count(evidence, name, folds)
 
-    found, weights = frugal.mix_frugally(listed, see, lesson, tell)
-    if set(roles.values()) == {"text"} and len(folds) <= frugal.TAUGHT_ROWS:
-        found = frugal.teach_again(found, [m for m in listed if weights.get(m.name)], see, lesson, tell)
+    twice = set(roles.values()) == {"text"} and len(folds) <= frugal.TAUGHT_ROWS
+    mark = None if twice else evidence.mark
+    key = mark and f"mixture {mark} {evidence.labels.names!r} {embedded} {lesson.seed}"
+    with threadpool_limits(1):  # of products of few columns, more threads only wait for each other
+        found, weights, said = _recall_mixture(key, listed, see, lesson, tell)
+        if twice:
+            found = frugal.teach_again(found, [m for m in listed if weights.get(m.name)], see, lesson, tell)
     release_views(evidence)
-    return found, "; ".join([describe_mixture(weights), *notes])
+    return found, "; ".join([describe_mixture(weights), *said, *notes])
+
+
+def _recall_mixture(
+    key: str | None,
+    listed: list[frugal.Frugal],
+    see: Callable[[frugal.View], Any],
+    lesson: folded.Lesson,
+    tell: frugal.Tell,
+) -> tuple[Floats, Mapping[str, float], list[str]]:
+    """Bring the models of an audit of the same features up to date, or let all learn; also return weights and what to say."""
+    before: frugal.Mixture | None = CACHE.recall(key)
+    if before is not None:
+        updated = frugal.update_mixture(before, listed, see, lesson, tell)
+        if updated is not None:
+            found, weights, changed = updated
+            said = f"brought up to date with {count(changed, 'changed label')}"
+            return found, weights, [said] if changed else []
+    found, made = frugal.mix_frugally(listed, see, lesson, tell)
+    CACHE.keep(key, made)
+    return found, made.weights, []
 
 
 def _check_memory(evidence: Evidence, size: int) -> None:
@@ -90,7 +117,7 @@ def _check_memory(evidence: Evidence, size: int) -> None:
 
 
 def _count_folds(evidence: Evidence) -> int:
-    groups = len(np.unique(evidence.twins[evidence.labels.known]))
+    groups = int(np.count_nonzero(np.bincount(evidence.twins[evidence.labels.known])))
     folds = min(evidence.settings.folds, groups)
     if folds < 2:  # noqa: PLR2004 (a row is predicted by others)
         from dcai.findings.evidence import Unmet

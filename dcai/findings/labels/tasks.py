@@ -81,8 +81,10 @@ def _infer(
         return Reading("multilabel", None, None, "the cells hold lists")
     if kind_of(column) == "date":
         _refuse_dates(column, str(table.label))
+    distinct: list[Scalar] = [v for v in dict.fromkeys(cells) if v is not None]
+    filled = len(cells) - cells.count(None)
     for separator in SEPARATORS:
-        if _separates(cells, separator):
+        if filled >= FEWEST_ROWS and _separates(distinct, separator):
             return Reading("multilabel", separator, None, f"the cells hold several classes between {separator!r}")
     return Reading(infer_task(column))
 
@@ -185,11 +187,10 @@ def _choose_separator(cells: list[Scalar], label: str) -> str:
 
 
 def _separates(cells: list[Scalar], separator: str) -> bool:
-    """Say whether text clearly holds several classes: its parts are few and come back in other combinations."""
-    texts = [v for v in cells if v is not None]
-    if len(texts) < FEWEST_ROWS or not all(isinstance(v, str) for v in texts):
+    """Say whether distinct texts clearly hold several classes: their parts are few and come back in other combinations."""
+    if not all(isinstance(v, str) for v in cells):
         return False
-    distinct = {str(v): read_parts(v, separator) or [] for v in dict.fromkeys(texts)}
+    distinct = {str(v): read_parts(v, separator) or [] for v in cells}
     several = [its for its in distinct.values() if len(its) > 1]
     if not several or any(len(set(its)) < len(its) for its in several):
         return False

@@ -12,17 +12,18 @@ import psutil
 
 from dcai.base.display import show_share
 from dcai.base.errors import InputError
+from dcai.findings.costs import estimate_passes
 from dcai.findings.detectors import Detector
 from dcai.findings.evidence import Settings, Unmet
 from dcai.findings.labels.estimates import ErrorEstimate, estimate_errors
-from dcai.findings.progress import Progress
+from dcai.findings.progress import Progress, expect
 from dcai.findings.report import Audit
 from dcai.findings.running import empty_findings, name_findings, rank_findings
 from dcai.findings.shape import NOTE
 from dcai.findings.streaming.inquiries import inquire
 from dcai.findings.streaming.sources import STREAMED_BYTES, Source, write_size
-from dcai.findings.streaming.work import Work, prepare_work
-from dcai.findings.wording import count
+from dcai.findings.streaming.work import SAMPLE_ROWS, Work, prepare_work
+from dcai.findings.wording import TOO_PLAIN, count
 
 Rows = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.intp]
@@ -65,6 +66,7 @@ def audit_stored(
         Its table reads the files when it is asked; rows are positions in them, in the order of the files' names.
     """
     _check(source, label, key, settings)
+    expect(tell, estimate_passes(source, _guess_kinds(source, label, key), detectors, min(len(source), SAMPLE_ROWS)))
     work = prepare_work(source, label, key, settings, tell)
     parts, checks = [], []
     for detector in detectors.values():
@@ -78,7 +80,21 @@ def audit_stored(
             line |= {"status": "skipped", "rows": 0}
             reason = str(unmet)
         checks.append(line | {"reason": reason, "findings": 0, "seconds": round(time.perf_counter() - start, 3)})
+    tell("done", len(detectors), len(detectors))
     return _report(work, parts, checks, detectors, memory)
+
+
+def _guess_kinds(source: Source, label: str | None, key: tuple[str, ...]) -> list[str]:
+    """Guess the kinds of the columns by their types alone, to say how long an audit will take."""
+    import pyarrow.types as at
+
+    apart = {label, *key}
+    kinds = []
+    for field in source.schema:
+        if field.name not in apart:
+            words = at.is_string(field.type) or at.is_large_string(field.type) or at.is_string_view(field.type)
+            kinds.append("category" if at.is_dictionary(field.type) else "text" if words else "number")
+    return kinds
 
 
 def _check(source: Source, label: str | None, key: tuple[str, ...], settings: Settings) -> None:
@@ -199,4 +215,6 @@ def _caution(work: Work, memory: int) -> str:
     agrees = f"The model predicts {show_share(noise.agreement)} of the sample's labels out of sample"
     if noise.weak:
         return f"{agrees}, hardly more than the commonest class alone ({show_share(noise.commonest)}): take what is found about labels as guesses. {said}"
+    if noise.settled:
+        return f"{agrees}. {TOO_PLAIN} {said}"
     return f"{agrees}. Where classes overlap by nature, part of its disagreement is no error: look before you accept a suggestion. {said}"

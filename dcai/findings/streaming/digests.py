@@ -17,6 +17,7 @@ import xxhash
 from dcai.base.fingerprints import canonical
 
 Digests = npt.NDArray[np.uint64]
+Numbers = tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]  # and which cells are empty, if any
 
 _ONE, _TWO = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 _HALF, _LOW = np.uint64(128), np.uint64(8)  # the last bits of a number hold what fifteen digits do not
@@ -38,10 +39,10 @@ class Digester:
     def __init__(self) -> None:
         self._known: dict[str, dict[object, int]] = {}
 
-    def digest(self, name: str, column: Any) -> Digests:
-        """Return the digest of each cell of an Arrow array, shape (n,); 0 for a missing one."""
+    def digest(self, name: str, column: Any, numbers: Numbers | None = None) -> Digests:
+        """Return the digest of each cell of an Arrow array, shape (n,), 0 for a missing one; numbers may be read already."""
         seed = np.uint64(xxhash.xxh3_64_intdigest(name.encode("utf-8", "surrogatepass")))
-        numbers = read_numbers(column)
+        numbers = read_numbers(column) if numbers is None else numbers
         if numbers is None:
             return self._digest_distinct(name, seed, column)
         values, empty = numbers
@@ -85,7 +86,7 @@ def mix(bits: Digests) -> Digests:
     return bits
 
 
-def read_numbers(column: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None] | None:
+def read_numbers(column: Any) -> Numbers | None:
     """Read an Arrow array as numbers, with a mask of its empty cells or None; None for what holds no numbers.
 
     Dates are their count of units, booleans 0 and 1. An empty cell among integers reads 0, among floats NaN.
@@ -96,8 +97,8 @@ def read_numbers(column: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] |
     kind = column.type
     if at.is_floating(kind):
         values = column.to_numpy(zero_copy_only=False)
-        empty = np.isnan(values)
-        return values, empty if empty.any() else None
+        # One number is looked for where a mask of all would say the same: the least is NaN if any is.
+        return values, np.isnan(values) if len(values) and np.isnan(values.min()) else None
     if at.is_boolean(kind):
         column = column.cast("int8")
     elif at.is_date32(kind) or at.is_time32(kind):

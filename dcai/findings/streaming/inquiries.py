@@ -106,7 +106,7 @@ def _find_labels(work: Work, line: dict[str, object], most: int) -> pd.DataFrame
     check_learnable(held)
     with threadpool_limits(1):  # batches are small: threads cost more than they bring
         judged = judge_labels(
-            work.source, work.survey, work.sample, work.sampled, places[classes], most, work.count("labels")
+            work.source, work.survey, work.sample, work.sampled, places[classes], most, work.count("judging")
         )
     work.judged, found = judged, judged.found
     work.scores["labels"] = judged.doubt

@@ -13,7 +13,6 @@ from dcai.findings.evidence import Unmet
 from dcai.findings.streaming.judges import Views, fit_mixtures
 from dcai.findings.streaming.labelling import Collector, Found, Judged, Verdicts, learn_verdicts, look_up
 from dcai.findings.streaming.stretches import split_source
-from dcai.findings.streaming.survey import find_repeated
 from dcai.findings.workers import count_workers, has_workers, spread
 
 if TYPE_CHECKING:
@@ -141,8 +140,7 @@ def _judge_batch(
 
 def _find_copies(survey: Survey, sampled: Rows, apart: npt.NDArray[np.bool_]) -> Rows:
     """Find the rows beside the sample whose features are those of a row of it: the models have seen them too."""
-    again = find_repeated(survey.features)
-    again = again[~apart[again]]
+    again = survey.like_features[~apart[survey.like_features]]
     return again[np.isin(survey.features[again], survey.features[sampled])]
 
 

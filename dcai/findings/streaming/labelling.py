@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,8 @@ import pandas as pd
 from dcai.findings.evidence import MOSTLY, Unmet
 from dcai.findings.labels.classes import Labels, mark_class, read_labels
 from dcai.findings.labels.estimates import judge_suggestions
-from dcai.findings.labels.noise import UNDECIDED
+from dcai.findings.labels.flips import Flips, fit_flips
+from dcai.findings.labels.noise import UNDECIDED, join_ranks
 from dcai.findings.streaming.judges import Mixture
 
 if TYPE_CHECKING:
@@ -106,6 +108,7 @@ class Unmixer:
     """How given classes come of true ones, by a sample; see `dcai.findings.labels.noise`."""
 
     matrix: Floats
+    flips: Flips
 
     @classmethod
     def fit(cls, probabilities: Floats, codes: Codes) -> Unmixer:
@@ -115,7 +118,8 @@ class Unmixer:
         hard = np.zeros((size, size))
         np.add.at(hard, (given.argmax(axis=1), known), 1.0)
         joint = hard + given.T @ np.eye(size)[known] + _TINY
-        return cls(0.98 * joint / joint.sum(axis=1, keepdims=True) + 0.02 / size)
+        matrix = 0.98 * joint / joint.sum(axis=1, keepdims=True) + 0.02 / size
+        return cls(matrix, fit_flips(given, known))
 
     def judge(self, probabilities: Floats, codes: Codes) -> tuple[Floats, Floats]:
         """Return how likely each given class is wrong, and the probabilities of the true ones."""
@@ -126,7 +130,7 @@ class Unmixer:
         every = np.arange(len(codes))
         likely = np.maximum((truth @ self.matrix)[every, codes], _TINY)
         rank = np.clip(1 - truth[every, codes] * self.matrix[codes, codes] / likely, 0.0, 1.0)
-        return rank, truth
+        return join_ranks(rank, self.flips, probabilities, codes), truth
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +168,19 @@ class Verdicts:
 
     def look(self, chances: Floats, codes: Codes) -> tuple[Floats, npt.NDArray[np.bool_], Codes]:
         """Return the doubt of rows that the full mixture has judged, which are flagged, and the best other class."""
+        if chances.shape[1] != 2:  # noqa: PLR2004 (of two classes one number says all)
+            return self._judge(chances, codes)
+        doubt, flagged = self._of_two
+        places = np.rint(chances[:, 1] * _POINTS).astype(np.intp) + codes * (_POINTS + 1)
+        return doubt[places], flagged[places], 1 - codes
+
+    @cached_property
+    def _of_two(self) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """The doubt, and whether a row is flagged: by the probability of the second of two classes, in steps, of each given."""
+        second = np.tile(np.linspace(0.0, 1.0, _POINTS + 1), 2)
+        return self._judge(np.column_stack([1 - second, second]), np.repeat([0, 1], _POINTS + 1))[:2]
+
+    def _judge(self, chances: Floats, codes: Codes) -> tuple[Floats, npt.NDArray[np.bool_], Codes]:
         rank, truth = self.unmixer.judge(chances, codes)
         truth[np.arange(len(codes)), codes] = -1.0
         # As in memory: a row whose label the models themselves predict is not worth a look, unless it is probably wrong.

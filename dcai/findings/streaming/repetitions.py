@@ -15,7 +15,6 @@ from dcai.findings.detectors import conflicts, duplicates
 from dcai.findings.evidence import Evidence, Unmet, make_evidence
 from dcai.findings.labels.classes import Labels
 from dcai.findings.shape import NOTE, make_findings
-from dcai.findings.streaming.survey import find_repeated
 from dcai.findings.wording import count
 
 if TYPE_CHECKING:
@@ -63,9 +62,10 @@ class Repeated:
         return f"{count(left, 'further row')} look equal to others by a hash of 64 bits, and are scored but not listed"
 
 
-def read_repeated(source: Source, table: Table, settings: Settings, digests: Digests, tell: Progress) -> Repeated:
-    """Find the rows whose digest occurs more than once, and read them, or whole groups up to a number of rows."""
-    rows = find_repeated(digests)
+def read_repeated(
+    source: Source, table: Table, settings: Settings, rows: Rows, digests: Digests, tell: Progress
+) -> Repeated:
+    """Read the rows whose digest occurs more than once, or whole groups of them up to a number of rows."""
     values, place, counts = np.unique(digests[rows], return_inverse=True, return_counts=True)
     read = rows
     if len(rows) > MOST_COMPARED:
@@ -118,6 +118,8 @@ def find_conflicts(
     scores[repeated.read[evidence.positions]] = judged[1]
     found = conflicts.list_conflicts(evidence, *judged)
     notes = ["only equal rows were compared: near-equal ones are looked for in memory only", repeated.note]
+    if evidence.settings.features is not None:
+        notes.append("rows that are equal in the named features and differ in other columns were not compared")
     found.attrs[NOTE] = "; ".join(filter(None, notes))
     return place_findings(found, repeated.read[evidence.positions]), scores
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from dcai.base.fingerprints import canonical
 from dcai.findings.cells.placeholders import COMPLETE_SHARE, SENTINELS
 from dcai.findings.labels.classes import mark_class
-from dcai.findings.streaming.digests import Digester, Digests, mix, number_cells, read_numbers
+from dcai.findings.streaming.digests import Digester, Digests, Numbers, mix, number_cells, read_numbers
 from dcai.findings.streaming.sources import Source
 from dcai.findings.streaming.stretches import Stretch, split_source
 from dcai.findings.workers import count_workers, has_workers, spread
@@ -166,6 +166,21 @@ class Survey:
         """The digest of each row over all columns."""
         return self.content if self.keys is None else self.content + self.keys
 
+    @cached_property
+    def like_features(self) -> Rows:
+        """The rows that look equal to others in all features, in rising order."""
+        return find_repeated(self.features)
+
+    @cached_property
+    def like_content(self) -> Rows:
+        """The rows that look equal to others in all columns but the key: some of those that do in all features."""
+        return self.like_features[find_repeated(self.content[self.like_features])]
+
+    @cached_property
+    def like_whole(self) -> Rows:
+        """The rows that look equal to others in all columns: some of those that do in all but the key."""
+        return self.like_content[find_repeated(self.whole[self.like_content])]
+
 
 class LabelNumbers:
     """Numbers labels as they come; gives up where they are too many to be classes."""
@@ -269,11 +284,11 @@ def _survey_rows(asked: Asked, stretch: Stretch, tell: Callable[[int], None]) ->
         for what, names in asked.parts:
             for name in names:
                 column = batch.column(name)
-                total = arrays[what]
+                total, read = arrays[what], read_numbers(column)
                 if total is not None:
-                    total[its] += digester.digest(name, column)
-                if what == "features":
-                    _tally(tallies, name, column, start, asked.most)
+                    total[its] += digester.digest(name, column, read)
+                if what == "features" and read is not None:
+                    _tally(tallies, name, column, read, start, asked.most)
         if labels is not None and asked.label is not None and not numbers.too_many:
             labels[its] = numbers.number(batch.column(asked.label))
         tell(start + batch.num_rows)
@@ -304,16 +319,13 @@ def _join_surveys(
     return whole, numbers.too_many
 
 
-def _tally(tallies: dict[str, Tally], name: str, column: pa.Array, start: int, most: int) -> None:
+def _tally(tallies: dict[str, Tally], name: str, column: pa.Array, read: Numbers, start: int, most: int) -> None:
     """Count a column of numbers, or the empty cells of one of dates or booleans."""
-    found = read_numbers(column)
-    if found is None:
-        return
     tally = tallies.setdefault(name, Tally())
     if is_number(column.type):
-        tally.add(start, *found, most)
-    elif found[1] is not None:
-        tally.add_empty(start, found[1], most)
+        tally.add(start, *read, most)
+    elif read[1] is not None:
+        tally.add_empty(start, read[1], most)
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -340,7 +352,7 @@ def choose_sample(survey: Survey, size: int, random_state: int) -> Rows:
     if len(digests) <= size:
         return np.arange(len(digests), dtype=np.int64)
     drawn = mix(digests + np.uint64(random_state % 2**32 + 1))
-    again = find_repeated(survey.whole)
+    again = survey.like_whole
     if len(again):
         order = again[np.argsort(digests[again], kind="stable")]
         same = digests[order]

@@ -70,15 +70,15 @@ class Work:
     @cached_property
     def like_content(self) -> Repeated:
         """The rows that look equal in all columns but the key."""
-        return self._read_repeated(self.survey.content)
+        return self._read_repeated(self.survey.like_content, self.survey.content)
 
     @cached_property
     def like_features(self) -> Repeated:
         """The rows that look equal in all features."""
-        return self._read_repeated(self.survey.features)
+        return self._read_repeated(self.survey.like_features, self.survey.features)
 
-    def _read_repeated(self, digests: npt.NDArray[np.uint64]) -> Repeated:
-        return read_repeated(self.source, self.table, self.settings, digests, self.tell)
+    def _read_repeated(self, rows: Rows, digests: npt.NDArray[np.uint64]) -> Repeated:
+        return read_repeated(self.source, self.table, self.settings, rows, digests, self.tell)
 
     def count(self, stage: str) -> Callable[[int], None]:
         """Tell how far a pass is."""
@@ -94,17 +94,27 @@ def prepare_work(source: Source, label: str | None, key: tuple[str, ...], settin
     survey = survey_source(source, seen, label, key, (), lambda done: tell("reading", done, size))
     if survey.keys is not None:
         check_stored_key(source, key, survey.keys)
+    tell("sampling", 0, 1)
     sampled = choose_sample(survey, SAMPLE_ROWS, settings.random_state)
     frame = source.read_frame(sampled)
     name = source.path.stem
-    evidence = make_evidence(Table(frame, label, key, (), name), settings, tell)
+    held = frame.set_axis(pd.Index(sampled), axis=0)
+    evidence = _order_sample(Table(frame, label, key, (), name), survey, sampled, settings, tell)
     sampled = sampled[evidence.positions]
     # The sample's rows are a table of their own: their positions in the source stand in `sampled`.
     evidence = replace(evidence, positions=np.arange(len(sampled)))
+    vars(evidence)["copies"] = np.unique(survey.features[sampled], return_inverse=True)[1]
     identity = survey.features if survey.keys is None else survey.features + survey.keys
     labels = survey.content - survey.features
     kinds = {str(column): kind_of(frame[column]) for column in frame.columns}
-    held = frame.set_axis(pd.Index(np.sort(sampled)), axis=0)
     stored: Any = StoredFrame(source, held)
     table = StoredTable(stored, label, key, (), name, None, identity, labels, kinds)
     return Work(source, table, survey, sampled, evidence, settings, tell)
+
+
+def _order_sample(table: Table, survey: Survey, sampled: Rows, settings: Settings, tell: Progress) -> Evidence:
+    """Sort a sample by its content: as in memory where it holds all rows, else as digests tell, which are there already."""
+    if len(sampled) == len(survey.whole):
+        return make_evidence(table, settings, tell)
+    order = np.argsort(survey.whole[sampled], kind="stable")
+    return Evidence(table.take(order), order, settings, tell)

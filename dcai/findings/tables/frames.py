@@ -20,14 +20,17 @@ Writer = Callable[["pd.Series[Any]", str], npt.NDArray[Any]]
 
 LIKELY_ROWS = 50_000  # more than these take minutes to compare for likeness
 DIGITS = 4  # numbers that agree in this many leading digits are nearly equal
+CLEAR = 1e-3
+SLACK = 1.25
 
 
 class Shared(NamedTuple):
     """Which rows of a table stand in another one, shape (n,) each; a row that is equal does not count as near.
 
     `found` is the position of the first such row in the other table, -1 for none; `repeats` the share of rows that
-    repeat another one of their own table. `equal_by_chance` is the number that one would expect if columns had nothing to
-    do with each other, `equal_usual` and `near_by_chance` those if rows of the two were as alike as rows of the first are.
+    repeat another one of their own table. `equal_by_chance` and `near_by_accident` are the numbers that one would expect if
+    columns had nothing to do with each other, `equal_usual` and `near_by_chance` those if rows of the two were as alike as
+    rows of the first are.
     """
 
     equal: Marks
@@ -37,6 +40,7 @@ class Shared(NamedTuple):
     equal_by_chance: float
     equal_usual: float
     near_by_chance: float
+    near_by_accident: float = 0.0
 
 
 def read_test(table: Table, test: Any) -> Table | None:
@@ -68,11 +72,13 @@ def match_rows(table: Table, other: Table) -> Shared:
     expected, usual = _expect_by_chance(columns, size), _expect(copies, len(other))
     if not any(table.kinds[name] in ("number", "category", "text") for name in names):
         return Shared(found >= 0, np.zeros(size, dtype=np.bool_), found, repeats, expected, usual, 0.0)
-    loose = _number(_read_codes(table, other, names, _loosen))
+    loosened = _read_codes(table, other, names, _loosen)
+    loose = _number(loosened)
     close = _find(loose[:size], loose[size:])
     by_chance = _expect(_count_copies(loose[:size]) - copies, len(other))
     near = (close >= 0) & (found < 0)
-    return Shared(found >= 0, near, np.where(found >= 0, found, close), repeats, expected, usual, by_chance)
+    accident = _expect_by_chance(loosened, size)
+    return Shared(found >= 0, near, np.where(found >= 0, found, close), repeats, expected, usual, by_chance, accident)
 
 
 def match_likely(table: Table, other: Table) -> tuple[Marks, float]:
@@ -105,6 +111,19 @@ def match_likely(table: Table, other: Table) -> tuple[Marks, float]:
     marks[across[across < size]] = True
     own = len(np.unique(pairs[inside.all(axis=1)]))
     return marks, own * len(other) / size
+
+
+def is_more(rows: int, expected: float) -> bool:
+    """Say whether there are clearly more rows than expected; the expectation itself is a guess.
+
+    Examples
+    --------
+    >>> is_more(20, 2.0), is_more(3, 2.0)
+    (True, False)
+    """
+    from scipy.stats import poisson
+
+    return bool(poisson.sf(rows - 1, SLACK * expected) < CLEAR)
 
 
 def match_keys(table: Table, other: Table, names: Sequence[str]) -> Marks:

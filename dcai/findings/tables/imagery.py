@@ -15,9 +15,10 @@ import numpy.typing as npt
 import xxhash
 
 from dcai.base.errors import shorten
-from dcai.base.pictures import is_picture_file, names_pictures
+from dcai.base.pictures import SUFFIXES, is_picture_file, names_pictures
 
 if TYPE_CHECKING:
+    import pandas as pd
     from PIL.Image import Image
 
     from dcai.base.table import Table
@@ -26,6 +27,7 @@ MOST_PIXELS = 50_000_000
 LOOKED_AT = 256  # larger pictures are measured at this size
 BLUR_SIDE = 64
 THUMBNAIL = 192
+FIRST_ROWS = 1_000  # of a column of other texts
 HASH_SIDE = 8
 _PERCENT = 0.01
 _FLAT = 0.18  # of few grey values
@@ -101,13 +103,21 @@ def say_lost(table: Table) -> list[str]:
     lost = [
         name
         for name, kind in table.kinds.items()
-        if kind in ("text", "category")
-        and names_pictures([v for v in table.frame[name].dropna().unique() if isinstance(v, str)])
+        if kind in ("text", "category") and _names_pictures(table.frame[name])
     ]
     return [
         f"the column {shorten(repr(name), 60)} names pictures that are not there (looked for in {shorten(repr(str(Path.cwd())), 200)}); read as text"
         for name in lost
     ]
+
+
+def _names_pictures(column: pd.Series[Any]) -> bool:
+    """Say whether a column names pictures; its first rows tell one of other texts, so that not all of it is read."""
+    cells = column.dropna()
+    first = [v for v in cells.iloc[:FIRST_ROWS] if isinstance(v, str) and v.strip()]
+    if first and not any(text.lower().endswith(SUFFIXES) for text in first):
+        return False
+    return names_pictures([v for v in cells.unique() if isinstance(v, str)])
 
 
 def to_thumbnail(cell: object, side: int = THUMBNAIL) -> str | None:

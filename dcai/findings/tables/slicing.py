@@ -37,6 +37,24 @@ class Slice(NamedTuple):
 
 def list_slices(evidence: Evidence, fewest: int) -> tuple[list[Slice], list[str]]:
     """List the groups that have enough rows, and say what was left out."""
+    if evidence.table.groups is not None:
+        return _list_slices(evidence, fewest)  # its cells may change though the features do not
+    packed, said, notes = evidence.recall(f"slices {fewest}", lambda: _pack_slices(evidence, fewest))
+    insides = np.unpackbits(packed, axis=1, count=len(evidence.table)).view(np.bool_)
+    return [Slice(*its, inside) for its, inside in zip(said, insides, strict=True)], notes
+
+
+def _pack_slices(
+    evidence: Evidence, fewest: int
+) -> tuple[npt.NDArray[np.uint8], list[tuple[str, str | None]], list[str]]:
+    """List groups with one bit for each row: so they can be kept."""
+    found, notes = _list_slices(evidence, fewest)
+    rows = [np.packbits(its.inside) for its in found]
+    size = -(-len(evidence.table) // 8)
+    return np.array(rows, dtype=np.uint8).reshape(len(found), size), [(s.said, s.column) for s in found], notes
+
+
+def _list_slices(evidence: Evidence, fewest: int) -> tuple[list[Slice], list[str]]:
     found: list[Slice] = []
     notes = []
     table = evidence.table
@@ -122,14 +140,14 @@ def _cut_lengths(name: str, column: pd.Series[Any]) -> Iterator[Slice]:
 
 def _cluster(evidence: Evidence) -> Iterator[Slice]:
     """Group the rows by all features at once; a cluster is described by what sets it apart most."""
-    from sklearn.cluster import MiniBatchKMeans
-
     if not isinstance(evidence.settings.features, np.ndarray) and "text" in evidence.roles.values():
         raise Unmet("texts have none that are easy to name")
     points = evidence.dense
     size = min(CLUSTERS, len(points) // CLUSTER_ROWS)
     if size < 2:  # noqa: PLR2004 (one cluster is the table)
         raise Unmet(f"fewer than {2 * CLUSTER_ROWS} rows")
+    from sklearn.cluster import MiniBatchKMeans
+
     some = np.unique(np.linspace(0, len(points) - 1, min(len(points), CLUSTERED_ROWS)).astype(np.intp))
     made = MiniBatchKMeans(size, random_state=0, n_init=3).fit(points[some]).predict(points)
     for number in range(size):

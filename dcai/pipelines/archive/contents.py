@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from dcai.pipelines.names import relative_to_root
 # What changes when a file is written, of a file or of everything in a folder; None where there is nothing.
 Mark = tuple[tuple[str, int, int, int], ...] | None
 _GAP = "  "  # between the hash and the name of a file
+_ESCAPED = "\\"  # before the hash of a file whose name is escaped
 
 
 def hash_files(root: Path, paths: Iterable[str], lists: Path | None = None) -> list[FileHash]:
@@ -66,13 +68,28 @@ def write_list(files: Iterable[tuple[str, str]]) -> bytes:
     >>> parse_list(write_list([("0" * 64, "a.csv")])) == [("0" * 64, "a.csv")]
     True
     """
-    return "".join(f"{sha256}{_GAP}{name}\n" for sha256, name in files).encode("utf-8", "surrogateescape")
+    return "".join(_write_line(*one) for one in files).encode("utf-8", "surrogateescape")
+
+
+def _write_line(sha256: str, name: str) -> str:
+    """Write a hash and a name; a name with a line break is escaped, and its line begins accordingly, as `sha256sum` has it."""
+    if "\n" not in name:
+        return f"{sha256}{_GAP}{name}\n"
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n")
+    return f"{_ESCAPED}{sha256}{_GAP}{escaped}\n"
+
+
+def _read_line(line: str) -> tuple[str, str]:
+    sha256, _, name = line.removeprefix(_ESCAPED).partition(_GAP)
+    if line.startswith(_ESCAPED):
+        name = re.sub(r"\\(.)", lambda m: "\n" if m[1] == "n" else m[1], name)
+    return sha256, name
 
 
 def parse_list(text: bytes) -> list[tuple[str, str]]:
     """Return the hashes and names of the files in a folder."""
     lines = text.decode("utf-8", "surrogateescape").split("\n")  # a name may hold what else ends lines
-    return [(sha256, name) for sha256, _, name in (line.partition(_GAP) for line in lines if line)]
+    return [_read_line(line) for line in lines if line]
 
 
 def mark_files(root: Path, paths: Iterable[str]) -> dict[str, Mark]:

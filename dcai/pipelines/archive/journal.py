@@ -201,7 +201,7 @@ def add_up(events: Iterable[Mapping[str, Any]]) -> Tally:
             case "metrics":
                 tally = replace(tally, metrics={**tally.metrics, **event["metrics"]})
             case "note":
-                tally = replace(tally, note=event["message"])
+                tally = replace(tally, note=" ".join(filter(None, (tally.note, event["message"]))))
             case "error" | "stopped":
                 tally = _settle(tally, event)
             case "kernel_ended":

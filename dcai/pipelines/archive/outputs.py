@@ -17,6 +17,8 @@ from dcai.pipelines.masking import Masker
 MOST_OUTPUT = 512 * 2**20
 # Characters of an output that are left at the least where there is no room for all.
 _SHORTEST_SHARE = 200
+# Seconds within which a cell's last output has to come in after its end.
+_LATEST_OUTPUT = 120
 # Messages of a kernel that say nothing about what a cell puts out.
 _SILENT = frozenset({"status", "execute_input"})
 
@@ -215,8 +217,11 @@ def make_client(notebook: Any, kernel: str, tap: Tap) -> Any:
             return output
 
     # Limits of time are the execution's: nbclient's stop watching the kernel when they strike. Its patience with
-    # outputs that come in after a cell's end is too short for large ones, which it would leave out.
-    return Client(notebook, kernel_name=kernel, timeout=None, allow_errors=False, iopub_timeout=30)
+    # outputs that come in after a cell's end is too short for large ones, which it would leave out without a word.
+    return Client(
+        notebook, kernel_name=kernel, timeout=None, allow_errors=False, iopub_timeout=_LATEST_OUTPUT,
+        raise_on_iopub_timeout=True,
+    )  # fmt: skip
 
 
 def cut_outputs(notebook: Any, room: int) -> Any:

@@ -2,12 +2,12 @@
 
 There are two ways to make one. A notebook may write to the path that its pipeline declares, as it does by hand; nothing is
 redirected. Before its kernel starts, what stands there is copied into the run's folder. When the run does not end well, each
-path that has changed gets its earlier content back by one rename (a folder by two), and what the run had made goes to its
+path that has changed gets its earlier content back in one step (see `put_back`), and what the run had made goes to its
 artifacts. A runner that was killed cannot do this; then the next reader of its record does. While such a run is under way,
 the paths show its work: a reader may meet half a table, or one that its gates will refuse.
 
 Or it writes to `dcai.artifact(PATH)`, with the path of the output: the file is judged in the run's folder, and put into place
-by one rename (a folder by two) after its gates have passed. Until then, and whoever is killed, the earlier one stands.
+in one step after its gates have passed. Until then, and whoever is killed, the earlier one stands.
 """
 
 from __future__ import annotations
@@ -167,8 +167,10 @@ def _place(root: Path, path: str) -> Path:
 
 
 def _exchange(here: Path, before: Path, failed: Path) -> None:
-    """Set what a run has made aside, and put back what stood there; a file's path is never empty meanwhile."""
+    """Set what a run has made aside, and put back what stood there; the path is never empty meanwhile, see `put_back`."""
     failed.parent.mkdir(parents=True, exist_ok=True)
+    if here.is_dir() and before.is_dir() and _swap_copy(before, here, failed):
+        return
     if here.is_file() and before.is_file():
         with suppress(OSError):  # the earlier content comes back, also where a full disk has no room for the failed one
             _copy_cheaply(here, failed)
@@ -176,6 +178,26 @@ def _exchange(here: Path, before: Path, failed: Path) -> None:
         shutil.move(here, failed)
     if before.exists():
         put_back(before, here)
+
+
+def _swap_copy(before: Path, here: Path, failed: Path) -> bool:
+    """Let a folder and a copy of what stood there before change places; False where that cannot be done in one step.
+
+    The original stays: whoever finds us killed in between puts it back once more.
+    """
+    beside = here.with_name(f".{here.name[:60]}.dcai.tmp")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        shutil.copytree(before, beside, symlinks=True)
+    except OSError:  # no room for it
+        shutil.rmtree(beside, ignore_errors=True)
+        return False
+    swapped = store.exchange(beside, here)
+    if swapped:
+        with suppress(OSError):  # no room: what stood there before is what counts
+            shutil.move(beside, failed)
+    shutil.rmtree(beside, ignore_errors=True)
+    return swapped
 
 
 def _copy_cheaply(source: Path, target: Path) -> None:
@@ -188,7 +210,8 @@ def _copy_cheaply(source: Path, target: Path) -> None:
 def put_back(source: Path, target: Path) -> None:
     """Move a file or folder to where another may stand, so that a reader sees the old one or the new one, and both whole.
 
-    A file is replaced at once. Of a folder there is nothing for a moment, between two renames.
+    A file is replaced at once. So is a folder where two names of a disk can change places in one step, as on Linux and its
+    usual file systems. Elsewhere there is nothing of it for a moment, between two renames.
 
     Examples
     --------
@@ -198,6 +221,9 @@ def put_back(source: Path, target: Path) -> None:
     aside = target.with_name(f".{target.name[:60]}.dcai.old")
     if not target.is_dir():
         _move(source, target)
+        return
+    if store.exchange(source, target):
+        (shutil.rmtree(source, ignore_errors=True) if source.is_dir() else source.unlink())
         return
     shutil.rmtree(aside, ignore_errors=True)  # of somebody who was killed before the end
     target.replace(aside)

@@ -11,6 +11,7 @@ from typing import Any
 from dcai.base import store
 from dcai.base.errors import InputError
 from dcai.base.records import Resources, RunRecord
+from dcai.base.testimony import RUN_FOLDER
 from dcai.pipelines import engine
 from dcai.pipelines.archive import ledger, staging
 from dcai.pipelines.archive.estimates import expect_seconds
@@ -20,10 +21,10 @@ from dcai.pipelines.course.plans import Plan
 from dcai.pipelines.course.resumption import Continuation, marks_of, save_kept
 from dcai.pipelines.notebooks import documents, injection
 from dcai.pipelines.processes.kernels import Kept
-from dcai.pipelines.processes.pool import KernelPool
+from dcai.pipelines.processes.pool import KernelLine
 from dcai.pipelines.processes.signals import Interruption
 from dcai.pipelines.runtime.custody import Custody
-from dcai.pipelines.runtime.notebook import RUN_FOLDER
+from dcai.pipelines.runtime.openings import Openings
 
 # Bytes that are set aside while a run is under way: on a full disk its record still finds room.
 _RESERVE, _RESERVE_FILE = 256 * 1024, ".reserve"
@@ -37,10 +38,11 @@ class Conduct:
     journal: Journal
     interruption: Interruption
     target: Path | None = None
-    kernels: KernelPool | None = None
+    kernels: KernelLine | None = None
     keep: float | None = None
     kept: Kept | None = None
     inherited: Resources | None = None
+    openings: Openings | None = None
     custody: Custody = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,36 +63,45 @@ class Conduct:
         gates: list[dict[str, Any]] = []
         try:
             with self.journal:
-                gates = custody.check_inputs() or self._carry_out(prepare)
+                gates = custody.check_inputs() or self._carry_out(one, prepare)
         finally:
             (folder / _RESERVE_FILE).unlink(missing_ok=True)
-            one = replace(ledger.take_over(one, self._tally()), gates=gates)
+            one = self._name_logs(replace(ledger.take_over(one, self._tally()), gates=gates))
             one = replace(one, outputs=custody.settle(stand=ledger.stands(one)))
             one = replace(one, note=ledger.join_notes(one.note, custody.note))
             one = ledger.write_record(folder / ledger.RECORD, one)
         return one
 
-    def _carry_out(self, prepare: Callable[[], None]) -> list[dict[str, Any]]:
+    def _carry_out(self, one: RunRecord, prepare: Callable[[], None]) -> list[dict[str, Any]]:
         """Execute, save and judge; a full disk or a folder that was taken away is a failed run."""
         plan = self.plan
         notebook = injection.inject(plan.notebook, plan.values, plan.found)
-        orders = self._orders(notebook)
         try:
             (plan.folder / _RESERVE_FILE).write_bytes(b"\1" * _RESERVE)
             prepare()
             self.custody.keep_earlier()
-            done = engine.execute(notebook, plan.kernel, orders)
+            self.openings = Openings(plan.root, plan.folder, one, plan.definition, plan.claims)
+            done = engine.execute(notebook, plan.kernel, self._orders(notebook, self.openings))
             self._save(done)
+            self.custody.corrections = logs = tuple(f.path for f in self.openings.settle(one).corrections)
             kept, seconds = self.kept, self.keep
             if (
                 kept is not None
                 and seconds is not None
-                and not save_kept(plan, done, kept, seconds, self.custody.marks)
+                and not save_kept(replace(plan, corrections=logs), done, kept, seconds, self.custody.marks)
             ):
                 self._take_kept(None)
         except (OSError, InputError) as error:
             self.journal.write("error", status="failed", error=type(error).__name__, message=str(error))
         return self.custody.judge(self._tally())
+
+    def _name_logs(self, one: RunRecord) -> RunRecord:
+        """Return the record with the correction logs that were read, and send the witness of that away."""
+        if self.openings is None:
+            return one
+        one = self.openings.settle(one)
+        self.openings.dismiss(forget=self.kept is None)
+        return one
 
     def _save(self, done: Any) -> None:
         """Save the executed notebook; where a full disk has no room for it, a shorter one that a person can open."""
@@ -109,9 +120,12 @@ class Conduct:
             raise
         (folder / ledger.OUTPUT_LOG).unlink(missing_ok=True)
 
-    def _orders(self, notebook: Any) -> engine.Orders:
+    def _orders(self, notebook: Any, openings: Openings) -> engine.Orders:
         plan, folder = self.plan, self.plan.folder
-        surroundings = {RUN_FOLDER: str(folder), "DCAI_RUN": plan.run_id, "DCAI_PIPELINE": plan.name, **plan.secrets}
+        surroundings = {
+            RUN_FOLDER: str(folder), "DCAI_RUN": plan.run_id, "DCAI_PIPELINE": plan.name, **openings.environment,
+            **plan.secrets,
+        }  # fmt: skip
         taken_over = None
         if plan.earlier is not None:
             taken_over = Continuation(plan, notebook, plan.earlier, self.journal, self._inherit)
@@ -129,6 +143,8 @@ class Conduct:
     def _inherit(self, folder: Path, kept: Mapping[str, Any]) -> None:
         """Take over what cells that are not executed again have made: their artifacts, and their declared outputs."""
         self.custody.marks |= marks_of(kept)
+        if self.openings is not None:
+            self.openings.take_over(folder)
         self.inherited = None if self.plan.earlier is None else self.plan.earlier.record.resources
         staging.take_up(folder / ledger.ARTIFACTS, self.plan.root, self.plan.outputs)
         own = self.plan.folder / ledger.ARTIFACTS

@@ -24,9 +24,9 @@ from dcai.pipelines.definitions.locks import find_versions
 from dcai.pipelines.definitions.manifest import MANIFEST
 from dcai.pipelines.names import relative_to_root
 from dcai.pipelines.notebooks import parameters as params
-from dcai.pipelines.processes.pool import KernelPool
+from dcai.pipelines.processes.pool import KernelLine
 from dcai.pipelines.processes.signals import Interruption
-from dcai.pipelines.runtime.beginnings import index_reads, keep_reads, record_reads
+from dcai.pipelines.runtime.beginnings import keep_reads, record_reads, settle_reads
 from dcai.pipelines.runtime.custody import enter
 
 # Seconds that the command of `on_failure` may take: whoever waits for the run must not wait for its messenger.
@@ -43,7 +43,7 @@ class Operation:
     interruption: Interruption
     progress: Callable[[Event], None] | None = None
     target: Path | None = None
-    kernels: KernelPool | None = None
+    kernels: KernelLine | None = None
     keep: float | None = None
 
     def carry_out(self, sample: Plan | None = None) -> tuple[RunRecord, Path]:
@@ -79,7 +79,7 @@ class Operation:
         keep = self.keep if last else None
         conduct = Conduct(plan, journal, self.interruption, self.target, self.kernels, keep)
         one = conduct.settle(one, lambda: _prepare(plan, one, packages))
-        index_reads(one, plan.root)
+        settle_reads(one, plan.root, plan.definition)
         return one
 
     def _wait(self, seconds: float) -> None:

@@ -22,6 +22,7 @@ from dcai.pipelines.names import find_root, new_run_id, require_run_id, suggest_
 from dcai.pipelines.notebooks import documents, injection
 from dcai.pipelines.notebooks import parameters as params
 from dcai.pipelines.origins.provenance import last_good
+from dcai.pipelines.processes.watcher import Claims
 from dcai.pipelines.runtime.orders import Limits, limits_stated
 
 
@@ -51,6 +52,7 @@ class Plan:
     upstream: tuple[str, ...] = ()
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     earlier: Resumption | None = None
+    claims: Claims | None = None
 
     @property
     def folder(self) -> Path:

@@ -23,6 +23,7 @@ from dcai.pipelines.masking import MASK, is_reference
 from dcai.pipelines.names import relative_to_root
 from dcai.pipelines.notebooks import documents
 from dcai.pipelines.processes.kernels import Kept, Kernel
+from dcai.pipelines.processes.witness import STARTUP
 
 if TYPE_CHECKING:
     from dcai.pipelines.course.plans import Plan
@@ -120,13 +121,19 @@ class Continuation:
             return "it had another kernel or working directory"
         if kept["sources"] != _sources(self.notebook)[: len(kept["sources"])]:
             return "cells before the one where it ended, or parameters, have changed"
-        if kept["files"] != hash_inputs(self.plan):
+        if not self._reads_the_same(kept["files"]):
             return "inputs or corrections have changed"
         if changed := _changed_modules(self.plan.root, kept["modules"], python=documents.is_python(self.notebook)):
             return changed
         if not hmac.compare_digest(kept["secrets"], seal):
             return "secrets have changed"
         return None
+
+    def _reads_the_same(self, before: Mapping[str, str | None]) -> bool:
+        """Tell whether everything that the earlier run read is as it was, and nothing is to be read that it did not."""
+        now = {one.path: one.sha256 for one in contents.hash_files(self.plan.root, before)}
+        declared = () if self.plan.definition is None else self.plan.definition.corrections or ()
+        return now == before and {*self.plan.inputs, *declared} <= now.keys()
 
     async def _try(self, kernel: Kernel, environment: Mapping[str, str]) -> str | None:
         kept = self._kernel_of(self.earlier.kept)
@@ -243,6 +250,7 @@ def _update(environment: Mapping[str, str]) -> str:
     environ = ast.Attribute(
         ast.Call(ast.Name("__import__", ast.Load()), [ast.Constant("os")], []), "environ", ast.Load()
     )
-    values = ast.Dict([ast.Constant(k) for k in environment], [ast.Constant(v) for v in environment.values()])
+    given = {k: v for k, v in environment.items() if k != STARTUP}  # it has long started
+    values = ast.Dict([ast.Constant(k) for k in given], [ast.Constant(v) for v in given.values()])
     call = ast.Expr(ast.Call(ast.Attribute(environ, "update", ast.Load()), [values], []))
     return ast.unparse(ast.fix_missing_locations(ast.Module([call], [])))

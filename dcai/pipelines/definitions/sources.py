@@ -35,13 +35,13 @@ def find_sources(notebook: Any, named: Iterable[Path], root: Path) -> list[str]:
 def _modules_of(notebook: Any, root: Path) -> list[Path]:
     """Follow imports from the notebook's cells through files of the root; what is installed is the lock's affair."""
     found: dict[Path, None] = {}
-    waiting = [p for tree in _trees(notebook.cells) for p in (*_imported(tree, root, root), *_run(tree, root))]
+    waiting = [p for tree in _trees(notebook.cells) for p in (*files_imported(tree, root, root), *_run(tree, root))]
     while waiting and len(found) < _MOST_MODULES:
         path = waiting.pop(0)
         if path in found:
             continue
         found[path] = None
-        waiting += [p for tree in _trees_of(path) for p in (*_imported(tree, root, path.parent), *_run(tree, root))]
+        waiting += [p for tree in trees_of(path) for p in (*files_imported(tree, root, path.parent), *_run(tree, root))]
     return list(found)
 
 
@@ -59,7 +59,7 @@ def list_run(cells: Iterable[Any], root: Path) -> list[Path]:
         path = waiting.pop(0)
         if path not in found:
             found[path] = None
-            waiting += [p for tree in _trees_of(path) for p in _run(tree, root)]
+            waiting += [p for tree in trees_of(path) for p in _run(tree, root)]
     return list(found)
 
 
@@ -67,7 +67,7 @@ def _trees(cells: Iterable[Any]) -> list[ast.Module]:
     return [parsed[0] for c in cells if c.cell_type == "code" and (parsed := parse_code(c.source))]
 
 
-def _trees_of(path: Path) -> list[ast.Module]:
+def trees_of(path: Path) -> list[ast.Module]:
     """Parse a module, a script or a notebook; one that cannot be read imports nothing, and is hashed all the same."""
     try:
         if path.suffix == ".ipynb":
@@ -95,7 +95,8 @@ def _run(tree: ast.AST, root: Path) -> Iterator[Path]:
                 yield path
 
 
-def _imported(tree: ast.AST, root: Path, here: Path) -> Iterator[Path]:
+def files_imported(tree: ast.AST, root: Path, here: Path) -> Iterator[Path]:
+    """Yield the files of the root that the imports in a tree load; `here` is the folder that relative ones mean."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:

@@ -16,7 +16,10 @@ _MOST_NODES, _MOST_ROWS = 60, 50
 _FACTS = ("run", "status", "commit", "started", "parameters", "metrics")
 _SHOWN = ("run", "log", "key", "column", "verdict", "given", "value", "by", "at")
 # Said where nothing stands on a file: it is no all-clear.
-NOBODY = "No recorded run stands on it. Runs record what their pipelines declare; what a notebook reads beside that is not known."
+NOBODY = (
+    "No recorded run stands on it. Runs record the inputs that their pipelines declare, and the correction logs that they were "
+    "seen to open; what else a notebook reads is not known."
+)
 
 
 def _summary(lineage: Lineage) -> str:

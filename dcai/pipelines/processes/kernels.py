@@ -20,6 +20,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from dcai.pipelines.processes.handles import StrangeProcess
+from dcai.pipelines.processes.numbering import Numbering
 from dcai.pipelines.processes.watchdog import claim_of, end_family
 
 _WATCHDOG = Path(__file__).with_name("watchdog.py")
@@ -28,15 +30,15 @@ _LONGEST_SOCKET_FOLDER = 90
 # Seconds after which a starting kernel is asked again whether it is there, after which its outputs are taken for not
 # yet connected, and for which an idle one may keep us waiting.
 _ASK_AGAIN, _CONNECTED, _ANSWER = 1.0, 0.1, 2.0
-# Messages that may wait to be sent, and to be read. Above its limit, which is 1,000 by default, a publisher drops messages
-# in silence, outputs and the cell's end alike. A kernel of IPython is told so in the thread that its socket belongs to.
-_MOST_WAITING = 100_000
-_RAISE_LIMIT = (
-    f"(lambda thread: thread.schedule(lambda: thread.socket.setsockopt(__import__('zmq').SNDHWM, {_MOST_WAITING})))"
-    "(__import__('IPython').get_ipython().kernel.iopub_thread)"
+# Messages that may wait to be read, and to be sent. Above its limit, which is 1,000 by default, a publisher drops messages
+# in silence, outputs and the cell's end alike. A kernel of IPython is told to let its cell wait instead, in the thread that
+# its socket belongs to; what others have dropped is seen by the numbers of their messages.
+_MOST_UNREAD, _MOST_UNSENT = 100_000, 10_000
+_DROP_NOTHING = (
+    "(lambda thread, zmq: thread.schedule(lambda: [thread.socket.setsockopt(*option) for option in "
+    f"((zmq.SNDHWM, {_MOST_UNSENT}), (zmq.XPUB_NODROP, 1))]))"
+    "(__import__('IPython').get_ipython().kernel.iopub_thread, __import__('zmq'))"
 )
-# Seconds by which the system may tell the same process's beginning differently, when its clock was set.
-_CLOCK_SLACK = 2.0
 # It must not lean on names that the notebook may have given another meaning, nor make lazy modules load.
 _MODULES = (
     "__import__('json').dumps([__import__('builtins').getattr(m, '__dict__', {}).get('__file__') "
@@ -59,56 +61,6 @@ class Kept:
     token: str
     created: float | None
     modules: tuple[str, ...] | None = None
-
-
-class HandledProcess:
-    """What jupyter_client asks of a kernel's process, for one that nobody here has started as a child."""
-
-    pid: int
-    stdin = stdout = stderr = None
-
-    def poll(self) -> int | None:
-        """Return how it ended, None while it lives."""
-        raise NotImplementedError
-
-    def wait(self) -> int | None:
-        """Return how it ended; called only when it has."""
-        return self.poll()
-
-    def send_signal(self, signum: int) -> None:
-        """Send a signal."""
-        os.kill(self.pid, signum)
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self.send_signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it."""
-        self.send_signal(signal.SIGKILL)
-
-
-class StrangeProcess(HandledProcess):
-    """A kernel's process of an earlier run."""
-
-    def __init__(self, pid: int) -> None:
-        import psutil
-
-        self.pid, self.returncode = pid, None
-        self._process = psutil.Process(pid)
-
-    def began_at(self, created: float | None) -> bool:
-        """Tell whether it is the process that began at this moment; where nobody wrote the moment down, it is not."""
-        return created is not None and abs(self._process.create_time() - created) <= _CLOCK_SLACK
-
-    def poll(self) -> int | None:
-        """Return None while the process lives; nobody but its parent knows how it ended."""
-        import psutil
-
-        with contextlib.suppress(psutil.Error):
-            if self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE:
-                return None
-        return 0
 
 
 class Watchdog:
@@ -152,6 +104,8 @@ class Kernel:
         self._folder: Path | None = None
         self._watchdog: Watchdog | None = None
         self._oom = _oom_kills()
+        # Whether the kernel may drop messages that nobody has read in time, and how many it has.
+        self._drops, self._numbering, self._lost = True, Numbering(), 0
         self.pid: int | None = None
 
     @property
@@ -205,8 +159,9 @@ class Kernel:
         import zmq
 
         client = self._client
-        client.km.context.setsockopt(zmq.RCVHWM, _MOST_WAITING)
+        client.km.context.setsockopt(zmq.RCVHWM, _MOST_UNREAD)
         client.kc = client.km.client()
+        self._numbering.attend(client.kc.session)
         client.kc.start_channels()
         client.kc.allow_stdin = False
         deadline = monotonic() + limit
@@ -216,8 +171,8 @@ class Kernel:
             # Only a subscription that has arrived brings the status that goes with the answer.
             if said is not None and await self._receive(client.kc.iopub_channel, asked, _CONNECTED) is not None:
                 if said["content"].get("implementation") == "ipython":
-                    asked = client.kc.execute("", silent=True, user_expressions={"limit": _RAISE_LIMIT})
-                    await self._receive(client.kc.shell_channel, asked, _ANSWER)
+                    self._drops = await self._evaluate(_DROP_NOTHING, limit) is None
+                self._lost = self._numbering.missing  # what came before the subscription
                 return dict(said["content"])
             if not await client.km.is_alive():
                 raise RuntimeError(_ENDED)
@@ -232,13 +187,18 @@ class Kernel:
 
     async def list_modules(self) -> tuple[str, ...] | None:
         """Return the files of the modules that an idle kernel of Python has imported; None where it does not say."""
-        asked = self._client.kc.execute("", silent=True, user_expressions={"files": _MODULES})
-        said = await self._receive(self._client.kc.shell_channel, asked, _ANSWER)
-        found = {} if said is None else said["content"].get("user_expressions", {}).get("files", {})
-        if found.get("status") != "ok":
+        found = await self._evaluate(_MODULES)
+        if found is None:
             return None
-        files = json.loads(ast.literal_eval(found["data"]["text/plain"]))
+        files = json.loads(ast.literal_eval(found))
         return tuple(sorted({f for f in files if isinstance(f, str)}))
+
+    def count_lost(self) -> int:
+        """Return how many messages of the kernel have gone missing since this was asked before."""
+        if not self._drops:
+            return 0
+        before, self._lost = self._lost, max(self._lost, self._numbering.missing)
+        return self._lost - before
 
     async def interrupt(self) -> None:
         """Ask the kernel to let go of its cell, as a person would."""
@@ -259,6 +219,13 @@ class Kernel:
         asked = self._client.kc.execute(code, silent=True)
         said = await self._receive(self._client.kc.shell_channel, asked, _ANSWER)
         return said is not None and said["content"].get("status") == "ok"
+
+    async def _evaluate(self, expression: str, limit: float = _ANSWER) -> str | None:
+        """Return how an idle kernel of Python shows the value of an expression; None where it does not say."""
+        asked = self._client.kc.execute("", silent=True, user_expressions={"value": expression})
+        said = await self._receive(self._client.kc.shell_channel, asked, limit)
+        found = {} if said is None else said["content"].get("user_expressions", {}).get("value", {})
+        return str(found["data"]["text/plain"]) if found.get("status") == "ok" else None
 
     async def _receive(self, channel: Any, asked: str, limit: float) -> Any:
         """Return the message that answers a question, None where there is none in time."""

@@ -2,80 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import socket
-import subprocess
 import sys
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from dcai.base.errors import InputError, RunError
-from dcai.pipelines.processes.kernels import HandledProcess, StrangeProcess
+from dcai.base.errors import InputError
+from dcai.pipelines.processes.forks import ForkedProcess, ForkLine, Zygote
 
-_ZYGOTE = Path(__file__).with_name("zygote.py")
 _LAUNCHER = ["-m", "ipykernel_launcher"]
-# Seconds within which a kernel is forked, and within which everything is imported.
-_FORK, _IMPORTS = 20.0, 120.0
-# A fork keeps one thread only, so libraries must not start any while they are imported: neither those that do linear
-# algebra (each kernel gets its own, as many as the run's environment says), nor Arrow's, which gives memory back.
-# The last one is for ipykernel, see `orders.kernel_environment`.
-_SURROUNDINGS = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false",
-               "PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # fmt: skip
+# What every kernel imports by itself at its start, and what it does sooner or later.
+_KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell")
+_LATER = ("ipykernel.debugger", "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger",
+          "IPython.core.oinspect", "IPython.extensions.storemagic", "sqlite3", "tornado.platform.asyncio",
+          "tornado.queues")  # fmt: skip
+# For ipykernel, see `orders.kernel_environment`; and what a kernel tells matplotlib at its start where nobody has told it
+# anything: it listens once, when it is imported.
+_SURROUNDINGS = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+_PICTURES = "module://matplotlib_inline.backend_inline"
 
 
-class KernelPool:
-    """Kernels for many runs: each a fresh process of its own, with what takes long to import imported already.
+class KernelLine:
+    """A line to the process that forks kernels, of which any process may hold one."""
 
-    A process imports `preload` and never runs any code of a notebook; each run gets a fork of it, used once. So a run
-    begins as in a kernel that was just started, but for three things: modules in `preload` are there already, all
-    runs have the same order of sets of texts, and C libraries have read their environment variables at the pool's
-    start (threads of linear algebra are set anew for each kernel). Systems without `fork` have no such pools.
-
-    Parameters
-    ----------
-    kernel : str
-        Name of a kernel of ipykernel.
-    preload : iterable of str
-        Modules to import. Those whose import starts threads are refused.
-
-    Raises
-    ------
-    InputError
-        The kernel is not ipykernel's, or a module cannot be preloaded.
-
-    Examples
-    --------
-    >>> with KernelPool(preload=["pandas", "sklearn.linear_model"]) as pool:  # doctest: +SKIP
-    ...     [run("train", {"rate": rate}, kernels=pool) for rate in (0.1, 0.2)]
-    """
-
-    def __init__(self, kernel: str = "python3", preload: Iterable[str] = ("pandas", "sklearn")) -> None:
-        self.kernel = kernel
-        self._command, self._environment = _command_of(kernel)
-        if isinstance(preload, str):
-            raise InputError.wrong_value(
-                "preload", "KernelPool()", "a list of modules", preload, f"Write [{preload!r}]."
-            )
-        self._lock = threading.Lock()
-        self._buffer = b""
-        self._said: list[dict[str, Any]] = []
-        self._ended: dict[int, int] = {}
-        self._ready = self._gone = False
-        mine, its = socket.socketpair()
-        self._control: socket.socket | None = mine
-        with its:
-            self._process = subprocess.Popen(
-                [*self._command, str(_ZYGOTE), *preload],
-                stdin=its.fileno(),
-                env={**self._environment, **_SURROUNDINGS},
-                cwd="/",
-                start_new_session=True,
-            )
+    def __init__(self, kernel: str, line: ForkLine) -> None:
+        self.kernel, self.line = kernel, line
 
     def require_ready(self, kernel: str) -> None:
         """Wait until everything is imported; refuse to serve a notebook that wants another kernel."""
@@ -83,8 +36,7 @@ class KernelPool:
             raise InputError(
                 f"The pool holds kernels of {self.kernel!r}, and the notebook wants {kernel!r}. Name its kernel."
             )
-        with self._lock:
-            self._wait_until_ready()
+        self.line.wait_until_ready()
 
     def make_manager(self) -> Any:
         """Return a manager for one kernel of the pool, as nbclient expects it."""
@@ -106,71 +58,11 @@ class KernelPool:
     def fork(self, command: list[str], environment: dict[str, str], cwd: str | None) -> ForkedProcess:
         """Fork one kernel; returns its process."""
         argv = command[command.index(_LAUNCHER[1]) :]
-        order = {"argv": argv, "env": environment, "cwd": cwd or str(Path.cwd())}
-        with self._lock:
-            self._wait_until_ready()
-            assert self._control is not None
-            with contextlib.suppress(BrokenPipeError):
-                self._control.sendall(json.dumps(order).encode() + b"\n")
-            return ForkedProcess(self, int(self._answer("pid", _FORK)))
-
-    def status_of(self, pid: int) -> int | None:
-        """Return how a kernel ended, None while it lives, and where the pool's process has gone and nobody can tell."""
-        with self._lock:
-            self._listen(0.0)
-            return self._ended.get(pid)
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the pool's process has ended, so that it tells of its kernels no more."""
-        return self._control is None or self._gone
-
-    def _wait_until_ready(self) -> None:
-        if self._control is None:
-            raise RunError("The pool of kernels is closed. Make a new one.")
-        if not self._ready:
-            problem = self._answer("problem", _IMPORTS)
-            if problem:
-                self.close()
-                raise InputError(f"The pool cannot preload what it was asked to: {problem}.")
-            self._ready = True
-
-    def _answer(self, key: str, limit: float) -> Any:
-        """Return the next answer of a kind; the pool's process is gone where none comes."""
-        while not any(key in words for words in self._said):
-            if not self._listen(limit):
-                raise RunError("The process behind the pool of kernels has ended or does not answer. Make a new pool.")
-        found = next(words for words in self._said if key in words)
-        self._said.remove(found)
-        return found[key]
-
-    def _listen(self, limit: float) -> bool:
-        """Read what has been said; False where nothing was, or nobody is there any more."""
-        if self._control is None:
-            return False
-        self._control.settimeout(limit)
-        try:
-            part = self._control.recv(65536)
-        except (TimeoutError, BlockingIOError):
-            return False
-        except ConnectionResetError:
-            part = b""
-        self._gone = self._gone or not part
-        *lines, self._buffer = (self._buffer + part).split(b"\n")
-        for words in map(json.loads, lines):
-            if "ended" in words:
-                self._ended[words["ended"]] = words["status"]
-            else:
-                self._said.append(words)
-        return bool(part)
+        return self.line.order({"argv": argv, "env": environment, "cwd": cwd or str(Path.cwd())})
 
     def close(self) -> None:
-        """End the pool's process; kernels that still run belong to their runs."""
-        control, self._control = self._control, None
-        if control is not None:
-            control.close()
-            self._process.terminate()
-            self._process.wait()
+        """Hang up; kernels that still run belong to their runs."""
+        self.line.close()
 
     def __enter__(self) -> Self:
         return self
@@ -179,31 +71,63 @@ class KernelPool:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<KernelPool of {self.kernel!r}>"
+        return f"<{type(self).__name__} of {self.kernel!r}>"
 
 
-class ForkedProcess(HandledProcess):
-    """A kernel's process that the pool's process has forked."""
+class KernelPool(KernelLine):
+    """Kernels for many runs: each a fresh process of its own, with what takes long to import imported already.
 
-    def __init__(self, pool: KernelPool, pid: int) -> None:
-        import psutil
+    A process imports `preload` and never runs any code of a notebook; each run gets a fork of it, used once. So a run
+    begins as in a kernel that was just started, but for three things: modules in `preload` are there already (what their
+    import prints or warns of is in no notebook), all runs have the same order of sets of texts, and C libraries have read
+    their environment variables at the pool's start (threads of linear algebra are set anew for each kernel). Systems
+    without `fork` have no such pools.
 
-        self._pool, self.pid = pool, pid
-        self._stranger: StrangeProcess | None = None
-        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended already, and the pool's process tells how
-            self._stranger = StrangeProcess(pid)
+    Parameters
+    ----------
+    kernel : str
+        Name of a kernel of ipykernel.
+    preload : iterable of str
+        Modules to import; `package:name` is what `from package import name` imports. Those whose import starts threads
+        are refused.
+    also : iterable of str
+        Further ones, which are left out where they are not there or start threads.
+    cwd : str or Path
+        Where the modules are imported.
 
-    @property
-    def returncode(self) -> int | None:
-        """How it ended, None while it lives."""
-        return self.poll()
+    Raises
+    ------
+    InputError
+        The kernel is not ipykernel's, or a module cannot be preloaded.
 
-    def poll(self) -> int | None:
-        """Return how it ended, None while it lives; without the pool's process, only that it has ended can be seen."""
-        status = self._pool.status_of(self.pid)
-        if status is None and self._pool.is_gone:
-            return 0 if self._stranger is None else self._stranger.poll()
-        return status
+    Examples
+    --------
+    >>> with KernelPool(preload=["pandas", "sklearn.linear_model"]) as pool:  # doctest: +SKIP
+    ...     [run("train", {"rate": rate}, kernels=pool) for rate in (0.1, 0.2)]
+    """
+
+    line: Zygote
+
+    def __init__(
+        self,
+        kernel: str = "python3",
+        preload: Iterable[str] = ("pandas", "sklearn"),
+        *,
+        also: Iterable[str] = (),
+        cwd: str | Path = "/",
+    ) -> None:
+        command, environment = _command_of(kernel)
+        if isinstance(preload, str):
+            raise InputError.wrong_value(
+                "preload", "KernelPool()", "a list of modules", preload, f"Write [{preload!r}]."
+            )
+        names = dict.fromkeys([*_KERNEL, *preload, *(f"?{name}" for name in (*_LATER, *also))])
+        pictures = {"MPLBACKEND": environment.get("MPLBACKEND") or _PICTURES}
+        super().__init__(kernel, Zygote(command, names, {**environment, **_SURROUNDINGS, **pictures}, cwd))
+
+    def lend(self) -> KernelLine:
+        """Return a further line, for another process of this machine."""
+        return KernelLine(self.kernel, self.line.lend())
 
 
 def _command_of(kernel: str) -> tuple[list[str], dict[str, str]]:

@@ -1,10 +1,16 @@
-"""A process that has imported what kernels need, and becomes a kernel each time it is asked to: by a fork.
+"""A process that has imported what others need, and becomes one of them each time it is asked to: by a fork.
 
-Started by `pool.py` with a socket as its input. A line `{"argv": [...], "env": {...}, "cwd": "..."}` asks for a
-kernel, and is answered by its number: `{"pid": 7}`; `{"ended": 7, "status": -9}` follows when it has ended. No code of
-a notebook ever runs in this process, so every kernel begins as the first one did. It ends with its socket.
+Started by `forks.py` with a socket as its input. A line `{"argv": [...], "env": {...}, "cwd": "..."}` asks for a kernel,
+and is answered by its number: `{"pid": 7}`; `{"ended": 7, "status": -9}` follows when it has ended. With `"program":
+"module"` the fork calls the module's `main` instead: of the open files that come with the line, two are its input and its
+output, and `argv` goes on with the numbers of the others. `{"line": true}` comes with a socket on which to listen, too.
+No code of a notebook ever runs in this process, so every fork begins as the first one did. It ends with the last of its
+sockets.
 
-It runs in the kernel's own environment, therefore it imports nothing of dcai.
+The names of modules are its arguments: `json`, or `package:name` for `from package import name`. What begins with a
+question mark is left out where it cannot be imported without harm.
+
+It runs in the kernel's own environment, therefore it imports nothing of dcai by itself.
 """
 
 import contextlib
@@ -19,26 +25,42 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-# What every kernel imports by itself, sooner or later.
-_KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell")
-_LATER = ("ipykernel.debugger", "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger",
-          "IPython.core.oinspect", "IPython.extensions.storemagic", "sqlite3", "tornado.platform.asyncio",
-          "tornado.queues")  # fmt: skip
 _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+# What an argument begins with whose module may be left out, and how many open files come at once at the most.
+_OPTIONAL, _MOST_FILES = "?", 8
 
 
-def _import(names: list[str]) -> str:
+def _import(names: list[str], control: socket.socket) -> str:
     """Import modules; returns what is wrong with that, "" where nothing is."""
     for name in names:
         try:
-            importlib.import_module(name)
+            _import_one(name.removeprefix(_OPTIONAL))
         except ImportError as error:
-            return f"{name!r} cannot be imported: {error}"
+            if not name.startswith(_OPTIONAL):
+                return f"{name!r} cannot be imported: {error}"
         if _count_threads() > 1:
+            if name.startswith(_OPTIONAL):
+                _begin_anew(control, name)
             return f"importing {name!r} starts threads, which a fork would lose"
     return ""
+
+
+def _import_one(name: str) -> None:
+    """Import `package`, or what `from package import name` would import."""
+    package, _, part = name.partition(":")
+    module = importlib.import_module(package)
+    # An attribute comes first, as it does in that statement: a module of its name would take its place.
+    if part and not hasattr(module, part) and hasattr(module, "__path__"):
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(f"{package}.{part}")
+
+
+def _begin_anew(control: socket.socket, name: str) -> None:
+    """Be started again without a module: the threads that it has started cannot be ended in any other way."""
+    os.dup2(control.fileno(), 0)
+    os.execv(sys.executable, [word for word in sys.orig_argv if word != name])  # noqa: S606 (it is this very program)
 
 
 def _count_threads() -> int:
@@ -57,40 +79,86 @@ def _find_blas() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
-def _serve(control: socket.socket) -> dict[str, Any] | None:
-    """Fork at each order; returns the order in the process that is to be a kernel, None at the end of all orders."""
+class _Line:
+    """A socket on which orders come in, with what has come in and is not complete."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
+        self._buffer = b""
+        self._files: list[int] = []
+
+    def fileno(self) -> int:
+        """Return the number of the socket."""
+        return self.control.fileno()
+
+    def listen(self) -> list[dict[str, Any]] | None:
+        """Return the orders that are complete, each with its open files; None when whoever orders has hung up."""
+        part: bytes = b""
+        with contextlib.suppress(ConnectionResetError):
+            part, files, _, _ = socket.recv_fds(self.control, 65536, _MOST_FILES)
+            self._files += files
+        if not part:
+            return None
+        *lines, self._buffer = (self._buffer + part).split(b"\n")
+        orders = [json.loads(line) for line in lines]
+        for order in orders:
+            number = order["files"]
+            order["files"], self._files = self._files[:number], self._files[number:]
+        return orders
+
+    def say(self, words: dict[str, Any]) -> None:
+        """Answer."""
+        with contextlib.suppress(OSError):  # whoever wanted to know has gone; the loop sees that, too
+            self.control.sendall(json.dumps(words).encode() + b"\n")
+
+
+def _serve(lines: list[_Line]) -> dict[str, Any] | None:
+    """Fork at each order; returns the order in the process that is to follow it, None when nobody orders any more."""
     waking, woken = socket.socketpair()
     for one in (waking, woken):
         one.settimeout(0)
     signal.set_wakeup_fd(woken.fileno())
     signal.signal(signal.SIGCHLD, lambda *_: None)  # it only has to wake the loop
-    buffer = b""
-    while True:
-        ready, _, _ = select.select([control, waking], [], [])
+    owners: dict[int, _Line] = {}
+    while lines:
+        sources: list[Any] = [waking, *lines]
+        ready, _, _ = select.select(sources, [], [])
         if waking in ready:
             with contextlib.suppress(BlockingIOError):
                 waking.recv(4096)
-            _report(control)
-        if control not in ready:
-            continue
-        part = control.recv(65536)
-        if not part:
-            return None
-        *orders, buffer = (buffer + part).split(b"\n")
-        for order in orders:
-            pid = os.fork()
-            if pid == 0:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                for one in (control, waking, woken):
-                    one.close()
-                found: dict[str, Any] = json.loads(order)
-                return found
-            _say(control, {"pid": pid})
+            _report(owners)
+        for line in [one for one in lines if one in ready]:
+            orders = line.listen()
+            if orders is None:
+                lines.remove(line)
+                line.control.close()
+            for order in orders or []:
+                if order.get("line"):
+                    lines += [_Line(socket.socket(fileno=number)) for number in order["files"]]
+                    line.say({"line": True})
+                elif _fork(order, line, owners):
+                    signal.set_wakeup_fd(-1)
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    for one in (waking, woken, *(other.control for other in lines)):
+                        one.close()
+                    return order
+    return None
 
 
-def _report(control: socket.socket) -> None:
-    """Say which kernels have ended, and how."""
+def _fork(order: dict[str, Any], line: _Line, owners: dict[int, _Line]) -> bool:
+    """Fork, and tell whether this is the process that is to follow the order."""
+    pid = os.fork()
+    if pid == 0:
+        return True
+    for number in order["files"]:
+        os.close(number)
+    owners[pid] = line
+    line.say({"pid": pid})
+    return False
+
+
+def _report(owners: dict[int, _Line]) -> None:
+    """Say which forks have ended, and how, to whom they belong."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -98,16 +166,12 @@ def _report(control: socket.socket) -> None:
             return
         if pid == 0:
             return
-        _say(control, {"ended": pid, "status": os.waitstatus_to_exitcode(status)})
-
-
-def _say(control: socket.socket, words: dict[str, Any]) -> None:
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has gone; the loop will see that, too
-        control.sendall(json.dumps(words).encode() + b"\n")
+        if pid in owners:  # and no program that a module has started while it was imported
+            owners.pop(pid).say({"ended": pid, "status": os.waitstatus_to_exitcode(status)})
 
 
 def _become(order: dict[str, Any], blas: Any) -> None:
-    """Be a kernel: in a group of its own, with its own environment, folder and random numbers."""
+    """Be a kernel, or a program: in a group of its own, with its own environment, folder and random numbers."""
     os.setsid()
     os.environ.clear()
     os.environ.update(order["env"])
@@ -122,6 +186,11 @@ def _become(order: dict[str, Any], blas: Any) -> None:
         stated = next((os.environ[n] for n in _THREADS if os.environ.get(n, "").isdigit()), "")
         blas.limit(limits=int(stated) if stated else len(os.sched_getaffinity(0)))
     sys.argv = order["argv"]
+    if "program" in order:
+        _run_program(order)
+    launcher = importlib.util.find_spec(sys.argv[0])
+    if launcher is not None and launcher.origin is not None:
+        sys.argv[0] = launcher.origin  # as `python -m` has it
     from ipykernel.kernelapp import IPKernelApp
 
     class App(IPKernelApp):  # type: ignore[misc]  # ipykernel's types are not followed
@@ -133,6 +202,17 @@ def _become(order: dict[str, Any], blas: Any) -> None:
     App.launch_instance(sys.argv[1:])
 
 
+def _run_program(order: dict[str, Any]) -> NoReturn:
+    """Be a program of one module."""
+    told, said, *others = order["files"]
+    for number, places in ((told, [0]), (said, [1, 2])):
+        for place in places:
+            os.dup2(number, place)
+        os.close(number)
+    sys.argv += map(str, others)
+    sys.exit(importlib.import_module(order["program"]).main())
+
+
 def main() -> None:
     """Import, say so, serve."""
     with contextlib.suppress(ValueError):
@@ -142,15 +222,15 @@ def main() -> None:
     os.dup2(devnull, 0)
     os.close(devnull)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    later = [name for name in _LATER if importlib.util.find_spec(name.partition(".")[0])]
-    problem = _import([*_KERNEL, *later, *sys.argv[1:]])
+    first = _Line(control)
+    problem = _import(sys.argv[1:], control)
     blas = _find_blas()
-    _say(control, {"problem": problem})
+    first.say({"problem": problem})
     if problem:
         return
     gc.collect()
     gc.freeze()
-    order = _serve(control)
+    order = _serve([first])
     if order is not None:
         _become(order, blas)
 

@@ -13,6 +13,7 @@ from typing import Any
 from dcai.base import store
 from dcai.base.errors import RunError
 from dcai.base.records import NotebookParameters
+from dcai.base.testimony import RUN_FOLDER
 from dcai.pipelines import engine
 from dcai.pipelines.archive import contents, ledger, staging
 from dcai.pipelines.archive.journal import EXIT_CODES, Journal, Tally
@@ -25,7 +26,6 @@ from dcai.pipelines.notebooks import injection
 from dcai.pipelines.notebooks import parameters as params
 from dcai.pipelines.processes.signals import Interruption, watch_signals
 from dcai.pipelines.promotion.uses import Observation, Uses, note_undeclared
-from dcai.pipelines.runtime.notebook import RUN_FOLDER
 from dcai.pipelines.runtime.orders import limits_stated
 
 

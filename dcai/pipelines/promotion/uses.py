@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import json
 import os
 import re
@@ -15,9 +14,9 @@ from typing import Any
 
 from dcai.pipelines.names import relative_to_root
 from dcai.pipelines.notebooks.magics import parse_code
-from dcai.pipelines.promotion import watcher
+from dcai.pipelines.processes import watcher
+from dcai.pipelines.processes.witness import call_witness, hear_witness
 
-_STARTUP, _TOLD = "watch.py", "told.jsonl"
 # Folders that hold no data of a notebook.
 _PASSED_OVER = frozenset(["runs", "pipelines", "node_modules", "__pycache__"])
 _MOST_FILES = 50_000
@@ -56,17 +55,11 @@ class Observation:
     @classmethod
     def begin(cls, root: Path, folder: Path) -> Observation:
         """Prepare to observe a kernel that works in the root; the folder is for our own files."""
-        target, startup = folder / _TOLD, folder / _STARTUP
-        own = os.environ.get("PYTHONSTARTUP")
-        call = f"watch({str(target)!r}, {own!r})"
-        # IPython runs a start-up file among the notebook's names: one expression leaves none behind.
-        text = f"exec({inspect.getsource(watcher) + call!r}, {{'__name__': 'dcai.watcher'}})"
-        startup.write_text(f"{text}\n", "utf-8")
-        return cls(root, folder, {"PYTHONSTARTUP": str(startup)}, _states(root))
+        return cls(root, folder, call_witness(folder), _states(root))
 
     def settle(self, notebook: Any, kept: Iterable[str] = ()) -> Uses:
         """Return what the notebook used; `kept` are files that others write meanwhile."""
-        told = list(_told(self.folder / _TOLD))
+        told = [(kind, path) for kind, path, *_ in hear_witness(self.folder)]
         after = _states(self.root)
         changed: set[str] = set()
         if self.before is not None and after is not None:
@@ -168,16 +161,6 @@ def _in_yaml(path: str) -> str:
 
 def _is_far(path: str) -> bool:
     return Path(path).is_absolute()
-
-
-def _told(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield what the kernel told; a line that was cut off by its end is left out."""
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else ():
-        try:
-            kind, text = json.loads(line)
-        except ValueError:
-            continue
-        yield str(kind), str(text)
 
 
 def _states(root: Path) -> State | None:

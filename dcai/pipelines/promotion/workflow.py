@@ -53,8 +53,30 @@ _RUN = """\
 code=0
 dcai run {name} 2>&1 | tee "$RUNNER_TEMP/run.txt" || code=$?
 {{ echo '### {name}: run'; sed 's/^/    /' "$RUNNER_TEMP/run.txt"; }} >> "$GITHUB_STEP_SUMMARY"
+end="end-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \\n')"
+{{ echo "code=$code"; echo "said<<$end"; tail -n {lines} "$RUNNER_TEMP/run.txt"; echo "$end"; }} >> "$GITHUB_OUTPUT"
 exit "$code"
 """
+# One issue for each pipeline, found again by its title: opened, told of further failures, closed by the next good run.
+_REPORT = """\
+title='dcai: the pipeline {name} fails'
+known=$(gh issue list --state open --app github-actions --limit 1000 --json number,title \\
+  --jq "map(select(.title == \\"$title\\"))[0].number // empty")
+if [ "$RESULT" = success ]; then
+  if [ -n "$known" ]; then gh issue close "$known" --comment "It has succeeded again: $LINK"; fi
+  exit 0
+fi
+{{
+  if [ -n "$CODE" ]; then echo "A run ended with exit code $CODE: $LINK"
+  else echo "It came to no exit code of a run ($RESULT): $LINK"; fi
+  printf '\\n%s\\n' "$SAID" | sed 's/^/    /'
+  echo
+  echo 'Exit codes: 1 a cell failed, 2 invalid, 3 a gate, 5 the kernel died, 6 too long. The run itself is kept at this address.'
+}} > "$RUNNER_TEMP/report.md"
+if [ -n "$known" ]; then gh issue comment "$known" --body-file "$RUNNER_TEMP/report.md"
+else gh issue create --title "$title" --body-file "$RUNNER_TEMP/report.md"; fi
+"""
+_LINES = 100  # the last ones of what a run has said
 
 
 def make_workflow(one: Pipeline, ci: str) -> dict[Path, str]:
@@ -95,10 +117,38 @@ def _describe(one: Pipeline, baseline: str) -> dict[str, Any]:
             "run": {
                 "runs-on": "ubuntu-latest",
                 "timeout-minutes": _MINUTES,
-                "defaults": {"run": {"shell": "bash"}},  # with pipefail: a pipe fails with its first command
+                "outputs": {name: f"${{{{ steps.run.outputs.{name} }}}}" for name in ("code", "said")},
+                "defaults": _use_bash(),
                 "steps": list(_list_steps(one, baseline)),
-            }
+            },
+            "report": _describe_report(one),
         },
+    }
+
+
+def _describe_report(one: Pipeline) -> dict[str, Any]:
+    """Return the job that tells people: the only one that may write anything, and it runs nothing of the repository."""
+    # A branch on which somebody tries something is no night that failed.
+    is_main = "github.event_name == 'schedule' || github.ref_name == github.event.repository.default_branch"
+    has_ended = "needs.run.result != 'success' || needs.run.outputs.code == '0'"
+    facts = {
+        "GH_TOKEN": "github.token", "GH_REPO": "github.repository", "RESULT": "needs.run.result",
+        "CODE": "needs.run.outputs.code", "SAID": "needs.run.outputs.said",
+    }  # fmt: skip
+    place = "${{ github.server_url }}/${{ github.repository }}/actions/runs/${{ github.run_id }}"
+    step = {
+        "name": "Open, continue or close the report",
+        "env": {**{name: f"${{{{ {value} }}}}" for name, value in facts.items()}, "LINK": place},
+        "run": _literal(_REPORT.format(name=one.name)),
+    }
+    return {
+        "needs": "run",
+        "if": f"${{{{ always() && ({has_ended}) && ({is_main}) }}}}",
+        "runs-on": "ubuntu-latest",
+        "timeout-minutes": 5,
+        "permissions": {"issues": "write"},
+        "defaults": _use_bash(),
+        "steps": [step],
     }
 
 
@@ -128,24 +178,35 @@ def _quote(path: str) -> str:
 
 
 def _list_steps(one: Pipeline, baseline: str) -> Iterator[dict[str, Any]]:
-    from ruamel.yaml.scalarstring import LiteralScalarString as Literal
-
     lock = one.environment.get("lock")
     locked = f"python -m pip install -r {FOLDER}/{one.name}/{lock} --no-deps\n" if lock and _is_plain(lock) else ""
     yield {"uses": _pin("actions/checkout"), "with": {"persist-credentials": False}}
     python = ".".join(one.environment.get("python", _PYTHON).split(".")[:2])
     yield {"uses": _pin("actions/setup-python"), "with": {"python-version": python}}
     source = {"DCAI": f"${{{{ vars.DCAI || '{_own_source()}' }}}}"}
-    yield {"name": "Install", "env": source, "run": Literal(_INSTALL.format(lock=locked))}
+    yield {"name": "Install", "env": source, "run": _literal(_INSTALL.format(lock=locked))}
     yield {
         "name": "Ask whether a run is due",
         "id": "due",
-        "run": Literal(_DUE.format(name=one.name, baseline=baseline)),
+        "run": _literal(_DUE.format(name=one.name, baseline=baseline)),
     }
     wanted = "steps.due.outputs.code == '10' || github.event_name == 'workflow_dispatch'"
-    yield {"name": "Run", "if": wanted, "run": Literal(_RUN.format(name=one.name))}
+    yield {"name": "Run", "id": "run", "if": wanted, "run": _literal(_RUN.format(name=one.name, lines=_LINES))}
     kept = {"name": f"runs-{one.name}", "path": f"runs/{one.name}/", "if-no-files-found": "ignore"}
     yield {"name": "Keep the run", "if": "always()", "uses": _pin("actions/upload-artifact"), "with": kept}
+
+
+def _use_bash() -> dict[str, Any]:
+    """Return what makes a job's scripts run with `pipefail`: a pipe fails with its first command."""
+    return {"run": {"shell": "bash"}}
+
+
+def _literal(script: str) -> str:
+    """Return a text that is written as a block of lines."""
+    from ruamel.yaml.scalarstring import LiteralScalarString
+
+    made: str = LiteralScalarString(script)
+    return made
 
 
 def _own_source() -> str:

@@ -53,6 +53,7 @@ def record_reads(
         begun,
         inputs=hash_all(inputs, "data"),
         corrections=hash_all(corrections, "corrections"),
+        corrections_known="named" if definition is None or definition.corrections is None else "declared",
         code=contents.hash_files(root, code),
         upstream=list(upstream),
         environment={**begun.environment, **_say_where(root, cwd, versions)},
@@ -83,7 +84,12 @@ def keep_reads(
     snapshots.keep_files(root / ledger.RUNS, root, [*one.code, *reads])
 
 
-def index_reads(one: RunRecord, root: Path) -> None:
-    """Find out what stood in the logs of a run whose outputs stand, so that the first question about it is answered at once."""
+def settle_reads(one: RunRecord, root: Path, definition: Pipeline | None) -> None:
+    """Keep the logs that a run has read, as `keep_reads` does of what was known before it; and find out what stood in them.
+
+    So the first question about a run whose outputs stand is answered at once.
+    """
+    if definition is not None and definition.snapshots:
+        snapshots.keep_files(root / ledger.RUNS, root, one.corrections)
     if ledger.stands(one):
         index_logs(root, one.corrections)

@@ -15,6 +15,7 @@ from typing import Any
 from dcai.base import store
 from dcai.base.errors import DcaiError, InputError, MissingError, shorten
 from dcai.base.records import RunFailure, RunRecord
+from dcai.base.testimony import RUN_FOLDER
 from dcai.pipelines.archive import ledger
 from dcai.pipelines.archive.journal import EXIT_CODES, Journal, Tally, now
 from dcai.pipelines.archive.outputs import save_left
@@ -30,9 +31,9 @@ from dcai.pipelines.notebooks.parameters import defaults_of, find_in, normalise
 from dcai.pipelines.notebooks.schemas import is_json
 from dcai.pipelines.origins.provenance import last_good
 from dcai.pipelines.processes.signals import Interruption
-from dcai.pipelines.runtime.beginnings import index_reads, keep_reads, record_reads
+from dcai.pipelines.runtime.beginnings import keep_reads, record_reads, settle_reads
 from dcai.pipelines.runtime.custody import Custody, enter
-from dcai.pipelines.runtime.notebook import RUN_FOLDER
+from dcai.pipelines.runtime.openings import Openings
 from dcai.pipelines.runtime.prepared import Prepared
 
 
@@ -48,6 +49,7 @@ class Beside:
     definition: Pipeline | None = None
     custody: Custody | None = None
     versions: Mapping[str, Any] | None = None
+    openings: Openings | None = None
 
     @classmethod
     def make(cls, nb: Any, kernel: str) -> Beside:
@@ -115,9 +117,10 @@ class Beside:
     @property
     def environment(self) -> dict[str, str]:
         """What the kernel of a pipeline's run is told."""
-        if self.definition is None:
+        if self.openings is None:
             return {}
-        return {RUN_FOLDER: str(self.folder), "DCAI_RUN": self.record.run, "DCAI_PIPELINE": self.record.pipeline}
+        named = {RUN_FOLDER: str(self.folder), "DCAI_RUN": self.record.run, "DCAI_PIPELINE": self.record.pipeline}
+        return {**named, **self.openings.environment}
 
     @property
     def cwd(self) -> Path | None:
@@ -141,19 +144,12 @@ class Beside:
             journal.open(path)
         if self.definition is not None:
             one = self.definition
-            outputs = tuple(o.path for o in self.record.outputs)
+            outputs, logs = (tuple(f.path for f in files) for files in (self.record.outputs, self.record.corrections))
             self.custody = Custody(
-                one.name,
-                self.root,
-                self.folder,
-                journal,
-                interruption,
-                one.inputs,
-                outputs,
-                list_logs(one, self.record.parameters),
-                one.gates,
+                one.name, self.root, self.folder, journal, interruption, one.inputs, outputs, logs, one.gates
             )
             self.custody.mark()
+            self.openings = Openings(self.root, self.folder, self.record, one)
 
     def check_inputs(self) -> bool:
         """Judge a pipeline's inputs by their declared schemas, and keep its earlier outputs; False where it may not run."""
@@ -191,18 +187,23 @@ class Beside:
     def judge(self, journal: Journal) -> None:
         """Judge the outputs and gates of a pipeline, as `dcai run` does."""
         if self.custody is not None and journal.tally.status in ("running", "stopped"):
+            if self.openings is not None:
+                self.custody.corrections = tuple(f.path for f in self.openings.settle(self.record).corrections)
             hint = f" papermill worked in {Path.cwd()}, and outputs are relative to {self.root}." if _is_moved() else ""
             self.record = replace(self.record, gates=self.custody.judge(journal.tally, hint))
 
     def settle(self, tally: Tally) -> None:
         """Write the final record."""
         one = ledger.take_over(self.record, tally)
+        if self.openings is not None:
+            one = self.openings.settle(one)
+            self.openings.dismiss(forget=True)
         if self.custody is not None:
             one = replace(one, outputs=self.custody.settle(stand=ledger.stands(one)))
             one = replace(one, note=ledger.join_notes(one.note, self.custody.note))
         if self.definition is not None:
             one = ledger.write_record(self.folder / ledger.RECORD, one)
-            index_reads(one, self.root)
+            settle_reads(one, self.root, self.definition)
         self._write(one)
 
     def save(self, nb: Any) -> None:
@@ -305,12 +306,16 @@ def _is_address(path: Any) -> bool:
 
 
 def _send(text: str, address: str) -> None:
-    """Write a text to an address through papermill; done before a kernel starts, it shows whether that can be."""
+    """Write a text to an address through papermill; done before a kernel starts, it shows whether that can be.
+
+    Errors that a library behind papermill has made for itself go their way: they say what is wrong by themselves.
+    """
+    from papermill.exceptions import PapermillException
     from papermill.iorw import papermill_io
 
     try:
         papermill_io.write(text, address)
-    except Exception as error:  # each library behind papermill raises errors of its own, with no class in common
+    except (OSError, ImportError, PapermillException) as error:
         said = shorten(f"{type(error).__name__}: {error}", 300)
         hint = "papermill's extras hold what addresses need: pip install 'papermill[s3]' (gcs, azure, hdfs, ...)."
         raise InputError(f"Nothing can be written to {address!r}: {said}. {hint}") from error

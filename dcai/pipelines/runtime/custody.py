@@ -5,7 +5,7 @@ For whoever carries a run out: `dcai run`, and papermill with our engine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,18 @@ def guard_runs(root: Path) -> Path:
     return guard
 
 
+def say_changed(paths: Sequence[str]) -> str | None:
+    """Say which of the files that a run reads have changed meanwhile; None where none has.
+
+    Examples
+    --------
+    >>> say_changed([])
+    """
+    if not paths:
+        return None
+    return f"{', '.join(paths)} changed while the run was under way; the record names what was there at its start."
+
+
 @dataclass
 class Custody:
     """The inputs, outputs and gates of one run under way; `note` says what could not be put back."""
@@ -72,7 +84,7 @@ class Custody:
     def mark(self) -> None:
         """Take note of what stands at the outputs before the run."""
         self.marks = contents.mark_files(self.root, self.outputs)
-        read = [p for p in (*self.inputs, *self.corrections) if not any(staging.overlap(p, o) for o in self.outputs)]
+        read = [p for p in self.inputs if not any(staging.overlap(p, o) for o in self.outputs)]
         self.read = contents.mark_files(self.root, read)
 
     def check_inputs(self) -> list[verdicts.Verdict]:
@@ -157,9 +169,7 @@ class Custody:
         A declared output that it did not write, or that was taken back, has no hash, whatever is there.
         """
         changed = [p for p, mark in contents.mark_files(self.root, self.read).items() if mark != self.read[p]]
-        if changed:
-            said = f"{', '.join(changed)} changed while the run was under way; the record names what was there at its start."
-            self.note = ledger.join_notes(self.note, said)
+        self.note = ledger.join_notes(self.note, say_changed(changed))
         if stand:
             staging.let_go(self.folder)
             return self._hash() if self.made is None else self.made

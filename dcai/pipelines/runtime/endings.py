@@ -37,7 +37,7 @@ class Ending:
     def explain(self, error: Exception) -> bool:
         """Journal a known way in which an execution ends; False for one that is no notebook's fault."""
         from jupyter_client.kernelspec import NoSuchKernel
-        from nbclient.exceptions import CellExecutionError, DeadKernelError
+        from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
         from dcai.pipelines.runtime.execution import TimedOutError
 
@@ -47,6 +47,8 @@ class Ending:
             self._explain_cell(error)
         elif isinstance(error, TimedOutError):
             self.write("timed_out", "Timeout", str(error))
+        elif isinstance(error, CellTimeoutError):  # its limits are ours, but for its patience with late outputs
+            self.write("failed", "OutputLost", "The cell has ended, but the end of what it put out never came in.")
         elif isinstance(error, DeadKernelError):
             assert self.kernel is not None
             self.write("kernel_died", *self.kernel.how_it_died())

@@ -22,8 +22,9 @@ from dcai.pipelines.runtime.endings import Ending
 from dcai.pipelines.runtime.notebook import METRICS
 from dcai.pipelines.runtime.orders import Orders, kernel_environment
 
-# Seconds for which outputs are still read when a cell was cut off, when somebody waits for that, and without any.
-_PATIENCE, _HASTE, _QUIET = 5.0, 0.5, 0.2
+# Seconds for which outputs are still read when a cell was cut off, when its kernel is to be free, and without any: of a
+# kernel that has nothing left to say, and of one that is to say yet where it was interrupted.
+_PATIENCE, _HASTE, _QUIET, _UNWINDING = 5.0, 0.5, 0.2, 1.5
 
 
 class TimedOutError(Exception):
@@ -126,7 +127,7 @@ class Execution:
             await kernel.start(environment, orders.cwd)
         assert kernel.pid is not None
         self._meter = Meter(kernel.pid)
-        self._journal.write("kernel_started", pid=kernel.pid)
+        self._journal.write("kernel_started", pid=kernel.pid, forked=done is None and orders.kernels is not None)
         if done is None:
             said = await kernel.connect(orders.limits.start)
             self._notebook.metadata["language_info"] = said["language_info"]
@@ -184,15 +185,16 @@ class Execution:
             ok = asked in ("", None)
         except TimedOutError:
             await self._kernel_now.interrupt()
-            await self._drain(index, cell, _PATIENCE)
+            await self._drain(index, cell, _PATIENCE, _UNWINDING)
             raise
         except DeadKernelError:
             await self._drain(index, cell, _PATIENCE)
             raise
         except asyncio.CancelledError:
-            if self._orders.keep is None:  # its kernel is free at once, and what it has sent by then is still read
-                self._kernel_now.kill()
+            if self._orders.keep is None:
                 await self._drain(index, cell, _HASTE)
+                self._kernel_now.kill()
+                await self._drain(index, cell, _PATIENCE)  # what has come in by then, and nobody has read
             raise
         except CellExecutionError as error:
             ok = self._stops = await exits.raised_success(self._client, error)
@@ -209,7 +211,7 @@ class Execution:
         if asked is not None:
             raise _StoppedError
 
-    async def _drain(self, index: int, cell: Any, seconds: float) -> None:
+    async def _drain(self, index: int, cell: Any, seconds: float, quiet: float = _QUIET) -> None:
         """Take what a cell has put out that was cut off, until its end, or nothing more comes, or time is up."""
         from queue import Empty
 
@@ -218,7 +220,7 @@ class Execution:
         deadline = monotonic() + seconds
         with contextlib.suppress(Empty, CellExecutionComplete):
             while (left := deadline - monotonic()) > 0 and not self._fault.done():
-                said = await self._client.kc.iopub_channel.get_msg(timeout=min(left, _QUIET))
+                said = await self._client.kc.iopub_channel.get_msg(timeout=min(left, quiet))
                 if said["msg_type"] != "execute_input":
                     self._client.process_message(said, cell, index)
 
@@ -260,9 +262,12 @@ class Execution:
         self._journal.write("cell_started", cell=cell_index, source=_first_line(cell.source))
 
     def _cell_executed(self, cell: Any, cell_index: int, execute_reply: dict[str, Any]) -> None:
-        del cell, cell_index
+        del cell
         # What is raised with it is explained in the journal, which is masked; the notebook's own exception is not.
         execute_reply["content"] = self._reply = self._tap.masker.mask(execute_reply["content"])
+        if lost := self._kernel_now.count_lost():
+            self._journal.write("note", message=f"Of what cell {cell_index + 1} put out, {lost} messages never came in: its kernel "
+                                "sent more at once than could be read. Let the cell write to a file.")  # fmt: skip
 
     def _cell_ended(self, index: int, cell: Any, *, ok: bool) -> None:
         if cell.metadata["papermill"]["status"] != "running":

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dcai.base.errors import InputError, shorten
+from dcai.base.testimony import RUN_FOLDER
 from dcai.pipelines.names import require_inside
 from dcai.pipelines.notebooks.schemas import is_json
 
 METRICS = "application/vnd.dcai.metrics+json"
-# The environment variable that tells a kernel the folder of its run.
-RUN_FOLDER = "DCAI_RUN_FOLDER"
 
 
 def record(**metrics: Any) -> None:

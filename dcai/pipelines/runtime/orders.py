@@ -14,7 +14,7 @@ from dcai.pipelines.archive.outputs import MOST_OUTPUT
 from dcai.pipelines.definitions.definition import Pipeline
 from dcai.pipelines.masking import SECRET, Masker
 from dcai.pipelines.processes.kernels import Kept, Kernel
-from dcai.pipelines.processes.pool import KernelPool
+from dcai.pipelines.processes.pool import KernelLine
 from dcai.pipelines.processes.signals import Interruption
 
 
@@ -56,7 +56,7 @@ class Orders:
     environment: Mapping[str, str] = field(default_factory=dict)
     output_log: Path | None = None
     expected: tuple[float | None, ...] = ()
-    kernels: KernelPool | None = None
+    kernels: KernelLine | None = None
     taken_over: TakenOver | None = None
     keep: float | None = None
     hand_over: Callable[[Kept | None], None] = lambda _: None

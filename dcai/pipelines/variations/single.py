@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,16 @@ from typing import Any
 from dcai.base import contract
 from dcai.base.errors import DcaiError, InputError, RunError, shorten
 from dcai.base.records import RunRecord
+from dcai.base.thrift import spare_imports
 from dcai.pipelines.archive import ledger
 from dcai.pipelines.archive.liveness import HEARTBEAT
 from dcai.pipelines.course.operations import Alarm, Operation
 from dcai.pipelines.course.plans import limits_of, make_plan
+from dcai.pipelines.processes.forks import ForkedProcess, ForkLine
+from dcai.pipelines.processes.pool import KernelLine
 from dcai.pipelines.processes.signals import watch_signals
+from dcai.pipelines.processes.watcher import Claims
+from dcai.pipelines.variations.warmth import PROGRAM, Warmth
 
 # Seconds: between two looks, for which a cancelled run may settle itself, for which a run elsewhere may be silent.
 _PERIOD, _GRACE, _SILENCE = 0.1, 0.7, 60.0
@@ -38,12 +43,13 @@ _MOST_LOST = 3
 # Seconds between two signs of life, and the file that tells a run which gave none that nobody waits for it any more.
 _BEAT, _GIVEN_UP = 1.0, "given-up"
 _REFUSED = 2
-_MODULE = "dcai.pipelines.variations.single"
 
 
 @dataclass(frozen=True)
 class Order:
     """Everything that another process needs to carry one run out; plain values, so that it can be sent.
+
+    `varied` names the parameters in which it differs from the other runs of its sweep, as they stand in a path: `{rate}`.
 
     Examples
     --------
@@ -60,12 +66,20 @@ class Order:
     memory: int | None = None
     timeout: float | None = None
     cell_timeout: float | None = None
+    varied: str = ""
 
     @property
     def flags(self) -> tuple[Path, Path]:
         """The files that cancel the whole sweep and this run."""
         folder = flag_folder(Path(self.root), self.pipeline, self.sweep or self.run)
         return folder / "cancel", folder / f"cancel-{self.run}"
+
+    @property
+    def claims(self) -> Claims:
+        """What the runs of its sweep write, each for itself; the folder is made."""
+        folder = self.flags[0].with_name("claims")
+        folder.mkdir(parents=True, exist_ok=True)
+        return Claims(str(folder), self.root, self.run, self.varied)
 
     @property
     def is_cancelled(self) -> bool:
@@ -96,10 +110,10 @@ def flag_folder(root: Path, pipeline: str, sweep: str) -> Path:
 # ---------------------------------------------------------------- whoever wants the run
 
 
-def settle_run(order: Order) -> str | None:
+def settle_run(order: Order, warmth: Warmth | None = None) -> str | None:
     """Carry a run out in a process of its own, or wait for the process that does; returns its record as JSON.
 
-    None says that it was cancelled before it began. Runs on a worker of a cluster too.
+    None says that it was cancelled before it began. Runs on a worker of a cluster too; what is warm is on this machine.
 
     Raises
     ------
@@ -113,7 +127,7 @@ def settle_run(order: Order) -> str | None:
         attempt = replace(order, run=order.attempt(number))
         if not order.is_cancelled and _was_interrupted(attempt):
             continue  # when the sweep was cancelled, or went down, that goes on now
-        one = _carry_through(attempt, order)
+        one = _carry_through(attempt, order, warmth)
         is_lost = one is not None and one.error is not None and one.error.error == ledger.GONE
         lost += is_lost
         if not is_lost or lost == _MOST_LOST or order.is_cancelled:
@@ -129,25 +143,19 @@ def _was_interrupted(attempt: Order) -> bool:
     return _last_attempt(ledger.read_record(folder), folder).status == "interrupted"
 
 
-def _carry_through(attempt: Order, order: Order) -> RunRecord | None:
+def _carry_through(attempt: Order, order: Order, warmth: Warmth | None) -> RunRecord | None:
     folder = attempt.folder
     if not (folder / ledger.RECORD).exists():
         if order.is_cancelled:
             return None
-        _await_child(attempt, order, folder)
+        _await_child(attempt, order, folder, warmth)
     return _await_record(folder, order)
 
 
-def _await_child(attempt: Order, order: Order, folder: Path) -> None:
+def _await_child(attempt: Order, order: Order, folder: Path, warmth: Warmth | None) -> None:
     """Start the process of a run and wait for its end; one that does not hear that it is cancelled is killed."""
     with tempfile.TemporaryFile() as said:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", _MODULE], cwd=attempt.root, stdin=subprocess.PIPE, stdout=said,
-            stderr=said, start_new_session=True,
-        )  # fmt: skip
-        assert child.stdin is not None
-        with suppress(BrokenPipeError), child.stdin:  # it has ended already; why, it has said
-            child.stdin.write(json.dumps(asdict(attempt) | {"flagged": order.run}).encode())
+        child = _start(attempt, order, said.fileno(), warmth)
         _wait(child, order)
         if not (folder / ledger.RECORD).exists() and not order.is_cancelled:
             said.seek(0)
@@ -160,7 +168,23 @@ def _await_child(attempt: Order, order: Order, folder: Path) -> None:
             )
 
 
-def _wait(child: subprocess.Popen[bytes], order: Order) -> None:
+def _start(attempt: Order, order: Order, said: int, warmth: Warmth | None) -> subprocess.Popen[bytes] | ForkedProcess:
+    """Start the process of a run, or have it forked where that can be; it writes to the open file `said`."""
+    with tempfile.TemporaryFile() as told, nullcontext() if warmth is None else warmth.lend_kernels() as line:
+        kernel = None if line is None else line.kernel
+        told.write(json.dumps(asdict(attempt) | {"flagged": order.run, "kernel": kernel}).encode())
+        told.seek(0)
+        lent = [] if line is None else [line.line.fileno()]
+        if warmth is not None:
+            with suppress(RunError):
+                return warmth.fork_runner(attempt.root, [told.fileno(), said, *lent])
+        words = [sys.executable, "-P", "-m", PROGRAM, *map(str, lent)]
+        return subprocess.Popen(
+            words, cwd=attempt.root, stdin=told, stdout=said, stderr=said, start_new_session=True, pass_fds=lent
+        )
+
+
+def _wait(child: subprocess.Popen[bytes] | ForkedProcess, order: Order) -> None:
     cancelled: float | None = None
     while child.poll() is None:
         time.sleep(_PERIOD)
@@ -196,7 +220,8 @@ def _is_at_work(one: RunRecord) -> bool:
     import psutil
 
     try:
-        return one.host == socket.gethostname() and one.pid is not None and _MODULE in psutil.Process(one.pid).cmdline()
+        # One that was forked is known by the same word: the process behind it has imported the program.
+        return one.host == socket.gethostname() and one.pid is not None and PROGRAM in psutil.Process(one.pid).cmdline()
     except psutil.Error:
         return False
 
@@ -225,16 +250,19 @@ class _Guard:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.problem: str | None = None
+        self.kernel: int | None = None
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Hear an event of the run's journal."""
         if event["event"] == "start":
             self.problem = None  # what ended an attempt says nothing about the next one
+        if event["event"] == "kernel_started":
+            self.kernel = event["pid"]
         if event["event"] != "tick":
             return
         if self.order.is_cancelled:
             os.kill(os.getpid(), signal.SIGTERM)
-        if self.order.memory is not None and self.problem is None:
+        if self.order.memory is not None and self.problem is None and self.kernel is not None:
             self._weigh(self.order.memory)
 
     def _weigh(self, limit: int) -> None:
@@ -243,19 +271,16 @@ class _Guard:
         from dcai.pipelines.processes.meter import memory_of
         from dcai.pipelines.processes.watchdog import end_family
 
-        for kernel in psutil.Process().children():
-            try:
-                if any("watchdog" in part for part in kernel.cmdline()):
-                    continue
-                family = [kernel, *kernel.children(recursive=True)]
-                used = memory_of(family)
-            except psutil.Error:
-                continue  # it ended in this moment
-            if used > limit:
-                self.problem = (
-                    f"The kernel took {used / 1e6:.0f} MB, more than the limit of {limit / 1e6:.0f} MB, and was ended."
-                )
-                end_family(kernel)
+        try:
+            kernel = psutil.Process(self.kernel)
+            used = memory_of([kernel, *kernel.children(recursive=True)])
+        except psutil.Error:
+            return  # it ended in this moment
+        if used > limit:
+            self.problem = (
+                f"The kernel took {used / 1e6:.0f} MB, more than the limit of {limit / 1e6:.0f} MB, and was ended."
+            )
+            end_family(kernel)
 
 
 @contextmanager
@@ -281,18 +306,30 @@ def _beating(folder: Path) -> Iterator[None]:
         (folder / HEARTBEAT).unlink(missing_ok=True)
 
 
+def _take_up(pooled: str | None, kernel: str) -> KernelLine | None:
+    """Return the line to the pool of kernels with which this process was started; none to a pool of another kernel."""
+    if pooled is None:
+        return None
+    control = socket.socket(fileno=int(sys.argv[1]))
+    control.set_inheritable(False)  # whatever a run starts has nothing to do with it
+    return KernelLine(kernel, ForkLine(control)) if kernel == pooled else None
+
+
 def main() -> int:
     """Carry out the run that is ordered on the standard input; returns the exit code."""
+    spare_imports()
     plain = json.loads(sys.stdin.buffer.read())
-    flagged = plain.pop("flagged")
+    flagged, pooled = plain.pop("flagged"), plain.pop("kernel")
     order = Order(**plain)
     guard = _Guard(replace(order, run=flagged))
     try:
         plan = make_plan(order.target, order.parameters, root=order.root, kernel=None, cwd=None, run_id=order.run)
         limits = limits_of(plan.limits, order.cell_timeout, order.timeout)
         plan = replace(plan, limits=limits, purpose="sweep" if order.sweep else "run", origin=order.sweep or None)
+        if order.sweep:
+            plan = replace(plan, claims=guard.order.claims)
         with Alarm(order.target, order.root), watch_signals() as interruption, _beating(order.folder):
-            one, folder = Operation(plan, interruption, guard).carry_out()
+            one, folder = Operation(plan, interruption, guard, kernels=_take_up(pooled, plan.kernel)).carry_out()
     except DcaiError as error:
         sys.stderr.write(str(error))
         return _REFUSED

@@ -15,19 +15,21 @@ from dcai.base.records import NotebookParameters, RunRecord
 from dcai.pipelines.archive import ledger
 from dcai.pipelines.course.plans import Plan, limits_of, make_plan, require_seconds
 from dcai.pipelines.definitions.declarations import bytes_of
-from dcai.pipelines.definitions.definition import Pipeline, load_pipeline
+from dcai.pipelines.definitions.definition import FOLDER, Pipeline, load_pipeline
+from dcai.pipelines.definitions.manifest import MANIFEST
 from dcai.pipelines.definitions.patterns import fill_paths
 from dcai.pipelines.names import new_run_id, require_run_id
 from dcai.pipelines.notebooks import parameters as params
 from dcai.pipelines.variations import grids
 from dcai.pipelines.variations.single import Order, settle_run
 from dcai.pipelines.variations.sweeps import Sweep
+from dcai.pipelines.variations.warmth import Warmth
 
 Grid = Mapping[str, Iterable[Any]] | Iterable[Mapping[str, Any]] | str | Path
-_CONNECT = 10
+_CONNECT, _MOST_PLACES = 10, 3
 
 
-def sweep(
+def sweep(  # noqa: PLR0913 (one argument for each option of `dcai sweep`)
     pipeline: Pipeline | str | Path,
     grid: Grid,
     *,
@@ -37,6 +39,7 @@ def sweep(
     memory: int | str | None = None,
     timeout: float | None = None,
     cell_timeout: float | None = None,
+    warm: bool | Iterable[str] = False,
     sweep_id: str | None = None,
     root: str | Path | None = None,
     wait: bool = True,
@@ -46,6 +49,9 @@ def sweep(
 
     Each run has a process, a kernel and a folder of its own, and the repository's root as its working directory. A
     run that has begun comes to its end even when the worker that began it is killed; nothing is run twice.
+
+    Runs that declare the same output are refused before anything starts. One whose Python writes a file of the repository
+    that another run of the sweep has written fails there (SharedOutputError), with the path to write to instead.
 
     Parameters
     ----------
@@ -63,6 +69,11 @@ def sweep(
         What a kernel and what it starts may take, in bytes or such as "2 GB"; a run that takes more is ended.
     timeout, cell_timeout : float, optional
         Seconds that a run, and one cell, may take.
+    warm : bool or iterable of str
+        Whether each kernel is a fork of a process that has imported what the notebook imports (or the modules named), and
+        has run nothing; see `KernelPool` for the three things in which that differs from a kernel of its own. True
+        takes the installed modules that are imported before anything on which their import might depend. On this
+        machine only.
     sweep_id : str, optional
         The id of an earlier sweep with the same sets, to go on with: what has ended is not run again.
     root : str or Path, optional
@@ -99,12 +110,20 @@ def sweep(
     plan, sets = _plan(pipeline, grid, root)
     target = str(plan.source if plan.definition is None else plan.definition.folder)
     limit = _limit_of(memory)
+    varied = _say_varied(sets)
     orders = [
-        Order(str(plan.root), target, plan.name, f"{identity}-{i:04d}", one, identity, limit, timeout, cell_timeout)
+        Order(
+            str(plan.root), target, plan.name, f"{identity}-{i:04d}", one, identity, limit, timeout, cell_timeout, varied
+        )
         for i, one in enumerate(sets, 1)
-    ]
+    ]  # fmt: skip
     _refuse_other_sets(orders)
-    made = _submit(orders, jobs, on, client)
+    if warm is not False and (on is not None or client is not None):
+        raise InputError(
+            "Kernels can be prepared on this machine only. Leave warm (--warm, --preload) away on a cluster."
+        )
+    warmth = None if warm is False else Warmth.make(plan, None if warm is True else warm)
+    made = _submit(orders, jobs, on, client, warmth)
     return made.wait(progress) if wait else made
 
 
@@ -160,7 +179,7 @@ def _refuse_shared_outputs(plan: Plan, sets: list[dict[str, Any]]) -> None:
             met = [writers.get(path), around.get(path), *map(writers.get, parents)]
             other = next((m for m in met if m is not None and m[0] != number), None)
             if other is not None:
-                raise _refuse_shared(other, (number, path), next(iter(one), "NAME"))
+                raise _refuse_shared(plan, other, (number, path), _say_varied(sets))
         for path in paths:
             writers[path] = (number, path)
             around |= dict.fromkeys(_parents(path), (number, path))
@@ -170,21 +189,43 @@ def _parents(path: str) -> list[str]:
     return [one.as_posix() for one in PurePosixPath(path).parents][:-1]
 
 
-def _refuse_shared(first: tuple[int, str], second: tuple[int, str], name: str) -> InputError:
+def _refuse_shared(plan: Plan, first: tuple[int, str], second: tuple[int, str], varied: str) -> InputError:
     path = second[1]
     both = f"would both write {path!r}"
     if first[1] != path:
         both = f"would write {first[1]!r} and {path!r}, of which one lies in the other"
+    suggested = _suggest(path, varied)
+    manifest = f"{FOLDER}/{plan.name}/{MANIFEST}"
     return InputError(
         f"The sets {first[0]} and {second[0]} {both}. Let the notebook write to dcai.artifact({Path(path).name!r}), which is "
         "a path of each run's own, and take it out of 'outputs'; or put a parameter in the output's path, such as "
-        f"{_suggest(path, name)!r}."
+        f"{suggested!r}: in the notebook, f{suggested!r} instead of {path!r}{_say_lines(plan.notebook, path)}, and in {manifest}, "
+        f"{suggested} below 'outputs:'."
     )
 
 
-def _suggest(path: str, name: str) -> str:
+def _suggest(path: str, varied: str) -> str:
     one = Path(path)
-    return one.with_name(f"{one.stem}-{{{name}}}{one.suffix}").as_posix()
+    return one.with_name(f"{one.stem}-{varied}{one.suffix}").as_posix()
+
+
+def _say_varied(sets: list[dict[str, Any]]) -> str:
+    """Return the parameters in which sets differ, as a path holds them."""
+    names = dict.fromkeys(n for one in sets for n in one)
+    differing = [n for n in names if any(n not in one or one[n] != sets[0].get(n) for one in sets)]
+    return "-".join(f"{{{name}}}" for name in differing or ["NAME"])
+
+
+def _say_lines(notebook: Any, path: str) -> str:
+    """Say where a notebook names a path; nothing where it does not in so many words."""
+    places = [
+        f"cell {number}, line {count} ({shorten(line.strip(), 60)})"
+        for number, cell in enumerate(notebook.cells, 1)
+        if cell.cell_type == "code"
+        for count, line in enumerate(cell.source.splitlines(), 1)
+        if f"'{path}'" in line or f'"{path}"' in line
+    ]
+    return f" in {'; '.join(places[:_MOST_PLACES])}" if places else ""
 
 
 def _refuse_other_sets(orders: list[Order]) -> None:
@@ -207,11 +248,17 @@ def _refuse_other_sets(orders: list[Order]) -> None:
 # ---------------------------------------------------------------- where it runs
 
 
-def _submit(orders: list[Order], jobs: int, on: str | None, client: Any) -> Sweep:
+def _submit(orders: list[Order], jobs: int, on: str | None, client: Any, warmth: Warmth | None = None) -> Sweep:
     name, identity = orders[0].pipeline, orders[0].sweep
     if on is None and client is None:
-        pool = ThreadPoolExecutor(jobs, "dcai-sweep")
-        return Sweep(name, identity, orders, [pool.submit(settle_run, o) for o in orders], pool.shutdown)
+        threads = ThreadPoolExecutor(jobs, "dcai-sweep")
+
+        def close() -> None:
+            threads.shutdown()
+            if warmth is not None:
+                warmth.close()
+
+        return Sweep(name, identity, orders, [threads.submit(settle_run, o, warmth) for o in orders], close)
     mine = client if client is not None else connect(str(on))
     try:
         require_shared(mine, Path(orders[0].root))
@@ -254,14 +301,15 @@ def require_shared(client: Any, root: Path) -> None:
 def run_elsewhere(
     pipeline: Pipeline | str | Path,
     parameters: Mapping[str, Any],
-    on: str,
+    on: str | None,
     *,
+    client: Any = None,
     root: str | Path | None = None,
     run_id: str | None = None,
     timeout: float | None = None,
     cell_timeout: float | None = None,
 ) -> tuple[RunRecord, Path]:
-    """Carry one run out on a worker of a Dask cluster; returns its record and its folder.
+    """Carry one run out on a worker of a Dask cluster, of an address or a client; returns its record and its folder.
 
     Raises
     ------
@@ -282,7 +330,7 @@ def run_elsewhere(
     target = str(plan.source if plan.definition is None else plan.definition.folder)
     plain = params.normalise(plan.found, parameters)
     order = Order(str(plan.root), target, plan.name, plan.run_id, plain, timeout=timeout, cell_timeout=cell_timeout)
-    made = _submit([order], 1, on, None).wait()
+    made = _submit([order], 1, on, client).wait()
     one = made.records[0]
     if one is None:
         made.raise_problem(0)

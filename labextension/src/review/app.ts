@@ -14,6 +14,7 @@ import { Merge } from './merge';
 import { Navigator } from './navigator';
 import { Notes } from './notes';
 import { openEditor, openSearch, openSeveral } from './openers';
+import { notePending } from './pending';
 import { People, showPeople } from './people';
 import { Queue } from './queue';
 import { Screen } from './screen';
@@ -50,6 +51,7 @@ export class App {
   #sieve: Sieve;
   #turns: Turns;
   #terms: Terms | null = null;
+  #hasAsked = false;
   #notes: Notes;
   /** The group whose random rows are being reviewed: while it is, a decision leads to its next random row. */
   #sampled: string | null = null;
@@ -91,7 +93,10 @@ export class App {
       selection: this.#selection,
       complete: card => defined(completed(card, this.#terms?.classes ?? []), this.#terms?.definitions ?? []),
       draw: card => this.#show(card),
-      onDone: () => this.#showPeople()
+      onDone: () => {
+        this.#learn();
+        this.#showPeople();
+      }
     });
     const shared = { queue: this.#queue, navigator: this.#navigator, screen: this.#screen, typed: this.#typed };
     this.#sieve = new Sieve({ ask, bar, ...shared });
@@ -125,7 +130,6 @@ export class App {
         `Decisions of ${others.join(', ')} wait in this browser tab. Open the review as them to save these.`
       );
     }
-    this.#fetchTerms();
     this.#list.draw();
     if (!this.#queue.total) {
       this.#navigator.finish();
@@ -142,7 +146,6 @@ export class App {
     this.#model.off('change:progress', this.#onProgress);
     this.#selection.close();
     this.#navigator.close();
-    window.removeEventListener('beforeunload', this.#onLeave);
     this.#connection.close();
   }
 
@@ -164,9 +167,11 @@ export class App {
   #wire(): void {
     this.#queue.onChange = () => this.#list.draw();
     this.#connection.onAnswer = answer => this.#onAnswer(answer);
-    this.#connection.onState = state => this.#screen.header.showState(state);
+    this.#connection.onState = state => {
+      this.#screen.header.showState(state);
+      notePending(this.#connection.name, this.node, state.unsaved);
+    };
     this.#model.on('change:progress', this.#onProgress);
-    window.addEventListener('beforeunload', this.#onLeave);
     this.#screen.note.addEventListener('input', () => {
       if (this.#navigator.card) {
         this.#notes.set(this.#navigator.card.finding.finding, this.#screen.note.value);
@@ -193,6 +198,7 @@ export class App {
       onDraw: () => this.act({ name: 'draw' }),
       onDefine: () => this.act({ name: 'define' })
     });
+    this.#learn();
   }
 
   // ---------------------------------------------------------------- deciding
@@ -252,6 +258,14 @@ export class App {
     } else {
       const known = toCount(card.classes.length, 'class', 'classes');
       this.#screen.say(`No class has the key ${place + 1}. There are ${known}; press 0 to search them.`);
+    }
+  }
+
+  /** Ask once for the terms, when the first row is on screen: where the log is long, they take Python a moment. */
+  #learn(): void {
+    if (!this.#hasAsked) {
+      this.#hasAsked = true;
+      this.#fetchTerms();
     }
   }
 
@@ -388,11 +402,5 @@ export class App {
 
   #onProgress = (): void => {
     this.#screen.header.showProgress(this.#model.get('progress') as Progress);
-  };
-
-  #onLeave = (ev: BeforeUnloadEvent): void => {
-    if (this.#connection.state.unsaved) {
-      ev.preventDefault();
-    }
   };
 }

@@ -219,7 +219,7 @@ function showGroup(group: Group, actions: CardActions): HTMLElement {
       'div',
       { class: 'dcai-review-group-text' },
       el('strong', {}, showText(group.title.trim())),
-      ` ${group.decided.toLocaleString('en-US')} of ${group.size.toLocaleString('en-US')} decided`,
+      ` · ${group.decided.toLocaleString('en-US')} of ${group.size.toLocaleString('en-US')} decided`,
       el('p', {}, showText(group.statement))
     ),
     button('dcai-review-button', 'draw', () => actions.onDraw(), keycap('r'), 'Random row'),

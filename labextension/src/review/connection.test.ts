@@ -135,16 +135,18 @@ describe('Connection', () => {
     expect(model.sent).toHaveLength(2);
   });
 
-  it('sends what is unanswered a last time when it is closed, then listens no more', () => {
+  it('sends what is unanswered a last time when it is closed, and listens until that is answered', () => {
     const model = new FakeModel();
     model.silent = true;
     const connection = new Connection(model);
     void connection.decide({ finding: 'f0', verdict: 'keep' });
     connection.close();
     expect(model.sent).toHaveLength(2);
-    expect(model.listeners()).toBe(0);
+    expect(model.listeners()).toBe(1);
     vi.advanceTimersByTime(600_000);
     expect(model.sent).toHaveLength(2);
+    model.answer(model.sent[0] as never);
+    expect(model.listeners()).toBe(0);
   });
 
   it('hears answers to another view, and its numbers do not meet those of that view', async () => {

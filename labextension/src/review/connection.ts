@@ -57,7 +57,9 @@ export class Connection {
   #waiting = new Map<number, Waiting>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #seq: number;
-  #name: string;
+  /** The name of this view, in which it keeps what is unsent. */
+  readonly name: string;
+  #closed = false;
   /** Called with every answer, also with those to another view of the same widget. */
   onAnswer: (answer: Answer) => void = () => undefined;
   onState: (state: State) => void = () => undefined;
@@ -68,8 +70,8 @@ export class Connection {
     // Two views of one widget hear each other's answers, so their numbers must not meet.
     const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
     this.#seq = (high % 2 ** 31) * 2 ** 20;
-    this.#name = `${high.toString(36)}${low.toString(36)}`;
-    this.#unsent = new Unsent(log, by, this.#name);
+    this.name = `${high.toString(36)}${low.toString(36)}`;
+    this.#unsent = new Unsent(log, by, this.name);
     channel.on('msg:custom', this.#receive);
     globalThis.addEventListener('online', this.#resendAll);
   }
@@ -86,7 +88,7 @@ export class Connection {
   }
 
   decide(order: Order, about: About = { row: -1, settles: false }): Promise<Answer> {
-    return this.#decide({ client_id: `${this.#name}-${this.#seq + 1}`, by: this.#by, ...order }, about);
+    return this.#decide({ client_id: `${this.name}-${this.#seq + 1}`, by: this.#by, ...order }, about);
   }
 
   ask(question: Omit<Request, 'seq'>): Promise<Reply> {
@@ -103,13 +105,23 @@ export class Connection {
     };
   }
 
-  /** Stop listening. What is unanswered is sent a last time, and stays kept for the next view of the same log. */
+  /**
+   * Send what is unanswered a last time; it stays kept for the next view of the same log. Answers to decisions that come
+   * late are still heard, so that nobody takes for unsaved what is saved.
+   */
   close(): void {
+    this.#closed = true;
     this.#resendAll();
     clearInterval(this.#timer);
     this.#unsent.release();
-    this.#channel.off('msg:custom', this.#receive);
     globalThis.removeEventListener('online', this.#resendAll);
+    this.#stopListening();
+  }
+
+  #stopListening(): void {
+    if (!this.state.unsaved) {
+      this.#channel.off('msg:custom', this.#receive);
+    }
   }
 
   get #decisions(): Waiting[] {
@@ -184,14 +196,16 @@ export class Connection {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
-    waiting?.resolve(message);
-    if ('decided' in message) {
-      this.onAnswer(message);
+    if (!this.#closed) {
+      waiting?.resolve(message);
+      if ('decided' in message) {
+        this.onAnswer(message);
+      }
     }
     if (waiting?.about) {
       this.#keep();
-      this.#sendLater();
       this.onState(this.state);
+      this.#closed ? this.#stopListening() : this.#sendLater();
     }
   };
 

@@ -25,6 +25,8 @@ const ORDERS: [string, string][] = [
 
 export interface Filtering {
   filter: Filter;
+  /** What columns and changes of class are called, as far as it is known. */
+  titles: Map<string, string>;
   /** What there is to choose from whose names hold a text; of very much, the most frequent. */
   facets(text: string): Promise<Facets>;
   onApply(filter: Filter): void;
@@ -109,9 +111,15 @@ export class FilterDialog implements Dialog {
   }
 
   #choice(field: Field, words: string, options: [string, string][]): HTMLElement {
+    const { filter, titles } = this.#filtering;
+    const chosen = filter[field] ?? '';
+    // What was chosen before is there at once: a quick hand does not wait for the lists.
+    const known = options.some(([value]) => value === chosen);
+    const before = field === 'detector' ? nameOf(chosen) : toLine(titles.get(chosen) ?? chosen, 90);
+    const listed: [string, string][] = known ? options : [...options, [chosen, before]];
     const select = el('select', { class: 'dcai-review-input', 'aria-label': words });
-    select.append(...options.map(([value, text]) => el('option', { value }, text)));
-    select.value = this.#filtering.filter[field] ?? '';
+    select.append(...listed.map(([value, text]) => el('option', { value }, text)));
+    select.value = chosen;
     this.#selects.set(field, select);
     return this.#field(words, select);
   }
@@ -148,7 +156,7 @@ export class FilterDialog implements Dialog {
     if (!select) {
       return;
     }
-    const chosen = select.value || (this.#filtering.filter[field] ?? '');
+    const chosen = select.value;
     const kept = [...select.options].find(option => option.value === chosen && chosen !== '');
     const options = facets.map(f => el('option', { value: f.name }, `${word(f)} (${f.count.toLocaleString('en-US')})`));
     const there = facets.some(f => f.name === chosen);

@@ -34,6 +34,7 @@ export class Sieve {
     dialogs.show(
       new FilterDialog({
         filter: this.#filter,
+        titles: this.#titles,
         facets: text => this.#fetchFacets(text),
         onApply: filter => {
           dialogs.close();

@@ -1,16 +1,25 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Notes } from './notes';
+import { countPending } from './pending';
 import { find, open, press, settle, shut, stage, type } from './stage';
 import { FakeModel } from './testing';
 
-const OPEN = Symbol.for('dcai.review.open');
+const page = globalThis as unknown as Record<symbol, { clear(): void } | undefined>;
+const LIVES = [Symbol.for('dcai.review.open'), Symbol.for('dcai.review.pending')];
 
 beforeEach(() => sessionStorage.clear());
-afterEach(shut);
+afterEach(() => {
+  shut();
+  LIVES.forEach(name => {
+    page[name]?.clear();
+  });
+});
 
 /** Load the page anew: the store of the tab stays, what lives in the page does not. */
 function reload(): void {
-  (globalThis as { [OPEN]?: Set<string> })[OPEN]?.clear();
+  LIVES.forEach(name => {
+    page[name]?.clear();
+  });
   stage().replaceChildren();
 }
 
@@ -76,6 +85,51 @@ describe('what was not known to be saved', () => {
     await settle();
     expect(model.decisions.map(d => d.verdict)).toEqual(['keep', 'undo']);
     expect(model.log).toEqual([]);
+  });
+});
+
+describe('a page that is left', () => {
+  function isAskedFirst(): boolean {
+    const leave = new Event('beforeunload', { cancelable: true });
+    window.dispatchEvent(leave);
+    return leave.defaultPrevented;
+  }
+
+  it('asks first while a decision is pending, also after its notebook was closed, and no longer', async () => {
+    const model = open();
+    await settle();
+    expect(isAskedFirst()).toBe(false);
+    press('q');
+    await settle();
+    expect(isAskedFirst()).toBe(false);
+    model.silent = true;
+    press('e', 'n');
+    expect(isAskedFirst()).toBe(true);
+    const elsewhere = document.createElement('div');
+    document.body.append(elsewhere);
+    expect([countPending(), countPending(stage()), countPending(elsewhere)]).toEqual([2, 2, 0]);
+    shut();
+    // What is out of the page may have been in any part of it.
+    expect([isAskedFirst(), countPending(elsewhere)]).toEqual([true, 2]);
+    const [first, last] = model.decisions.slice(-2) as [never, never];
+    model.answer(first);
+    expect(countPending()).toBe(1);
+    model.answer(last);
+    expect(isAskedFirst()).toBe(false);
+    expect(sessionStorage).toHaveLength(0);
+  });
+
+  it('does not ask for what the next view of the log has saved', async () => {
+    const old = open();
+    await settle();
+    old.lost = true;
+    press('q');
+    const next = new FakeModel();
+    open({}, next);
+    expect(countPending()).toBe(1);
+    await settle();
+    expect(next.log).toHaveLength(1);
+    expect(isAskedFirst()).toBe(false);
   });
 });
 

@@ -2,6 +2,7 @@
 // browser's store of this tab, and the next view of the same log and reviewer sends them, in order and under their names;
 // those that are on disk already are not written twice.
 import type { Decision } from '../contract';
+import { forgetPending } from './pending';
 
 /** What a decision is about: the row of its finding (-1 for none), and whether it settles that finding. */
 export interface About {
@@ -56,6 +57,7 @@ export class Unsent {
     const own = this.#left().filter(entry => entry.by === this.#by);
     for (const { place } of own) {
       delete store()[place];
+      forgetPending(place.slice(this.#log.length));
     }
     return own.flatMap(entry => entry.kept);
   }

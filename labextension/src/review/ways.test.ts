@@ -41,6 +41,24 @@ describe('a part of the queue', () => {
     expect(head()).toBe('Row 10');
   });
 
+  it('keeps what was chosen before where the lists come late', async () => {
+    const model = await begin(mixed);
+    press('f');
+    await settle();
+    find<HTMLSelectElement>('[aria-label="Found by"]').value = 'missing';
+    find<HTMLSelectElement>('[aria-label="Column"]').value = '"label"';
+    press('Enter');
+    await settle();
+    model.silent = true;
+    press('f');
+    const chosen = ['Found by', 'Column'].map(name => find<HTMLSelectElement>(`[aria-label="${name}"]`));
+    expect(chosen.map(select => select.selectedOptions[0]?.textContent)).toEqual(['missing value', 'label']);
+    find<HTMLSelectElement>('[aria-label="State"]').value = 'open';
+    press('Enter');
+    const filter = { detector: 'missing', column: '"label"', state: 'open' };
+    expect(model.sent.findLast(m => 'ask' in m && m.ask === 'filter')).toMatchObject({ filter });
+  });
+
   it('may be empty, which is said', async () => {
     await begin(mixed);
     press('f');

@@ -2,14 +2,18 @@
 
 It sees what Python opens, whichever library asked for it. What another program opens, or a library by calls of its own
 to the system, raises no event of Python: that is for others to find, so only the names of the programs are told.
+
+Of the runs of a sweep it refuses each to write over what another one has written: what reads it again would read that of
+another set of parameters.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 _MOST = 20_000
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
@@ -20,16 +24,38 @@ _COPIES = {
     "os.link": {"reads": 0, "writes": 1},
     "os.symlink": {"reads": 0, "writes": 1},
 }
+_LISTS = frozenset(["os.listdir", "os.scandir"])
 _STARTS = frozenset(["subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"])
 CODE = (".py", ".pyc", ".so", ".pyd", ".dll")
 
 
-class Watch:
-    """Tells as lines of a file what this process opens and starts."""
+# Folders of the repository that hold nothing that two runs could take for their own.
+_OWN = frozenset(["runs", "__pycache__"])
 
-    def __init__(self, target: str) -> None:
+
+class Claims(NamedTuple):
+    """What the runs of a sweep write: a link in `folder` for each file of `root`, to the name of the run (`owner`).
+
+    `hint` are the parameters that tell the runs apart, as they stand in a path: `{rate}`.
+    """
+
+    folder: str
+    root: str
+    owner: str
+    hint: str
+
+
+class SharedOutputError(RuntimeError):
+    """Two runs of a sweep write the same file."""
+
+
+class Watch:
+    """Tells as lines of a file what this process opens, lists and starts."""
+
+    def __init__(self, target: str, claims: Claims | None = None) -> None:
         self._out = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._told: set[tuple[str, str]] = set()
+        self._claims = claims
         prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix}
         self._python = tuple(os.path.join(p, "") for p in prefixes)  # noqa: PTH118 (a prefix, with its slash)
         self._tell("watching", "")
@@ -44,6 +70,8 @@ class Watch:
                     self._tell_path(kind, arguments[place])
             elif event == "sqlite3.connect":
                 self._hear_database(arguments[0])
+            elif event in _LISTS:
+                self._tell_path("lists", "." if arguments[0] is None else arguments[0])
             elif event in _STARTS:
                 self._tell("starts", _name_of(arguments[0]))
         except (TypeError, ValueError, OSError):
@@ -55,6 +83,25 @@ class Watch:
             self._tell_path("reads", path)
         if writes:
             self._tell_path("writes", path)
+            if flags & (os.O_TRUNC | os.O_EXCL):
+                self._claim(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 (in the folder of this moment)
+
+    def _claim(self, full: str) -> None:
+        """Take a file of the repository for this run of a sweep; one that another run has taken is refused."""
+        if self._claims is None or full.endswith((*CODE, ".lock")):
+            return
+        folder, root, owner, hint = self._claims
+        shown = os.path.relpath(full, root).replace(os.sep, "/")
+        first, *_ = parts = shown.split("/")
+        if first in _OWN or "__pycache__" in parts or any(part.startswith(".") for part in parts):
+            return  # outside of the repository, or nothing that people look at
+        claim = os.path.join(folder, hashlib.sha256(shown.encode("utf-8", "replace")).hexdigest())  # noqa: PTH118 (text, as all here)
+        try:
+            os.symlink(owner, claim)  # noqa: PTH211 (made with what it says in one step, as no file is)
+        except FileExistsError:
+            other = os.readlink(claim)  # noqa: PTH115 (text, as all here)
+            if other != owner:
+                raise SharedOutputError(_say_shared(shown, other, hint)) from None
 
     def _hear_database(self, database: Any) -> None:
         name = os.fsdecode(database)
@@ -69,9 +116,19 @@ class Watch:
             self._tell(kind, full)
 
     def _tell(self, kind: str, text: str) -> None:
-        if (kind, text) not in self._told and len(self._told) < _MOST:
+        # What may be a correction log is told in any case.
+        if (kind, text) not in self._told and (len(self._told) < _MOST or text.endswith(".jsonl")):
             self._told.add((kind, text))
             os.write(self._out, (json.dumps([kind, text]) + "\n").encode())
+
+
+def _say_shared(path: str, other: str, hint: str) -> str:
+    stem, suffix = os.path.splitext(path)  # noqa: PTH122 (text, as all here)
+    name = os.path.basename(path)  # noqa: PTH119 (text, as all here)
+    return (
+        f"The run {other} of this sweep has written {path!r}, and this one would write over it. Write to dcai.artifact({name!r}), "
+        f"a path of each run's own, or put a parameter into the path, such as f'{stem}-{hint}{suffix}'."
+    )
 
 
 def _name_of(program: Any) -> str:
@@ -81,10 +138,10 @@ def _name_of(program: Any) -> str:
     return os.path.basename(words[0]) if words else ""  # noqa: PTH119 (it need not be a path)
 
 
-def watch(target: str, startup: str | None) -> None:
+def watch(target: str, startup: str | None, claims: tuple[str, str, str, str] | None = None) -> None:
     """Watch from now on, and run the start-up file that the user has set himself."""
     os.environ.pop("PYTHONSTARTUP", None)
-    sys.addaudithook(Watch(target).listen)
+    sys.addaudithook(Watch(target, None if claims is None else Claims(*claims)).listen)
     if startup:
         os.environ["PYTHONSTARTUP"] = startup
         from IPython import get_ipython
