@@ -192,22 +192,42 @@ def _fold_name(name: str) -> str:
 class _Heads:
     """The spellings that stand for their classes, found again by what one slip leaves of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: Mapping[str, int]) -> None:
         self.by_name: dict[str, str] = {}
-        self.listed: list[str] = []
+        self.short: list[str] = []
+        self._counts = counts
+        self._listed: list[str] = []
         self._by_rest: dict[str, list[int]] = {}
+
+    @cached_property
+    def are_short_ones_apart(self) -> bool:
+        """Whether short names that are one slip apart tell anything.
+
+        Among many short names some are near each other by chance, and where frequent ones are, all may be by nature.
+        """
+        most = max(self._counts.values())
+        frequent: list[str] = []
+        rare: list[str] = []
+        for name, rows in self._counts.items():
+            (rare if _is_stray(rows, most) else frequent).append(_fold_name(name))
+        later = [len(name) - 1 for name in rare if len(name) >= _WORD_LENGTH]
+        if len(frequent) * sum(letters / _LETTERS**letters for letters in later) > _BY_CHANCE:
+            return False
+        return not any(_is_short_slip(a, b) for a, b in itertools.combinations(filter(_is_short, frequent), 2))
 
     def add(self, mark: str) -> None:
         """Add one; they come by falling number of rows."""
         self.by_name.setdefault(_fold_name(mark), mark)
         for rest in _leave_one_out(mark):
-            self._by_rest.setdefault(rest, []).append(len(self.listed))
-        self.listed.append(mark)
+            self._by_rest.setdefault(rest, []).append(len(self._listed))
+        self._listed.append(mark)
+        if _is_short(_fold_name(mark)):
+            self.short.append(mark)
 
     def list_near(self, mark: str) -> list[str]:
         """List those that may be one slip away, the most frequent first."""
         return [
-            self.listed[place] for place in sorted({p for r in _leave_one_out(mark) for p in self._by_rest.get(r, ())})
+            self._listed[place] for place in sorted({p for r in _leave_one_out(mark) for p in self._by_rest.get(r, ())})
         ]
 
 
@@ -222,7 +242,7 @@ def _leave_one_out(mark: str) -> set[str]:
 def _merge(counts: dict[str, int], spelled: dict[str | None, Scalar]) -> tuple[dict[str, str], list[Variant]]:
     """Map each spelling to the one that stands for its class; spellings come by falling number of rows."""
     into: dict[str, str] = {}
-    heads = _Heads()
+    heads = _Heads(counts)
     variants: list[Variant] = []
     for mark, rows in counts.items():
         target, how, sure = _find_head(mark, rows, counts, heads)
@@ -243,8 +263,9 @@ def _find_head(mark: str, rows: int, counts: dict[str, int], heads: _Heads) -> t
         if letters >= _WORD_LENGTH or (letters and _is_stray(rows, counts[near])):
             return near, "letter case, accents or separators", 0.95
     if _is_stray(rows, next(iter(counts.values()))):
-        close = [head for head in heads.list_near(mark) if _is_slip(_fold_name(mark), _fold_name(head))]
         # Where several names are one slip away, names are near each other by nature, or which is meant stays open.
+        slips = (head for head in heads.list_near(mark) if _is_slip(_fold_name(mark), _fold_name(head)))
+        close = list(itertools.islice(slips, 2))
         if len(close) == 1 and _is_stray(rows, counts[close[0]]):
             return close[0], "one letter", 0.8
         if rows <= FEW and (meant := _find_short(mark, counts, heads)):
@@ -253,26 +274,21 @@ def _find_head(mark: str, rows: int, counts: dict[str, int], heads: _Heads) -> t
 
 
 def _find_short(mark: str, counts: Mapping[str, int], heads: _Heads) -> str | None:
-    """Find the one frequent class that a rare short name is one slip away from, as `yex` is from `yes`.
-
-    Among many short names some are near each other by chance, and where frequent ones are, all may be by nature.
-    """
-    near = [head for head in heads.listed if _is_short_slip(_fold_name(mark), _fold_name(head))]
-    if len(near) != 1 or not _is_stray(counts[mark], counts[near[0]]):
+    """Find the one frequent class that a rare short name is one slip away from, as `yex` is from `yes`."""
+    if not _is_short(_fold_name(mark)) or not heads.are_short_ones_apart:
         return None
-    most = max(counts.values())
-    frequent = [name for name, rows in counts.items() if not _is_stray(rows, most)]
-    later = [len(name) - 1 for name, rows in counts.items() if _is_stray(rows, most) and len(name) >= _WORD_LENGTH]
-    expected = len(frequent) * sum(letters / _LETTERS**letters for letters in later)
-    alike = any(_is_short_slip(_fold_name(a), _fold_name(b)) for a, b in itertools.combinations(frequent, 2))
-    return None if expected > _BY_CHANCE or alike else near[0]
+    near = [head for head in heads.short if _is_short_slip(_fold_name(mark), _fold_name(head))]
+    return near[0] if len(near) == 1 and _is_stray(counts[mark], counts[near[0]]) else None
+
+
+def _is_short(name: str) -> bool:
+    """Say whether a name is a short word; numerals are near each other by nature."""
+    return _WORD_LENGTH <= len(name) < _TYPO_LENGTH and name.isalpha() and bool(set(name) - _ROMAN)
 
 
 def _is_short_slip(name: str, head: str) -> bool:
-    """Say whether a short word is another with one slip after the first letter; numerals are near each other by nature."""
-    if not all(_WORD_LENGTH <= len(w) < _TYPO_LENGTH and w.isalpha() and set(w) - _ROMAN for w in (name, head)):
-        return False
-    return name[0] == head[0] and distance(name, head, 1) == 1
+    """Say whether a short word is another with one slip after the first letter."""
+    return _is_short(name) and _is_short(head) and name[0] == head[0] and distance(name, head, 1) == 1
 
 
 def _is_slip(name: str, head: str) -> bool:
