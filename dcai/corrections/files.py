@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from dcai.base.fingerprints import MISSING_TEXTS
 from dcai.base.table import read_file, sniff_delimiter
 from dcai.corrections.log import CorrectionLog, Plan, rename_back
 from dcai.corrections.values.arrow import change_table
+from dcai.corrections.values.cells import hide_values
 
 PARQUET = (".parquet", ".pq")
 TEXT = (".csv", ".tsv", ".txt")
@@ -111,7 +113,7 @@ def _patch_csv(
     places = [i for i in range(head + 1, len(records)) if not _is_blank(records[i])]
     cells = pd.DataFrame({n: [_cell(records[i], j) for i in places] for j, n in enumerate(names)}, dtype=str)
     frame = rename_back(cells, rename)
-    plan = log.plan(frame, stale=stale)
+    plan = log.plan(frame, stale=stale, rename=rename)
     column_of = {str(name): j for j, name in enumerate(frame.columns)}
     written = {column: find_writing(frame[column]) for column in plan.edits["column"].unique()}
     for row, column, value in plan.edits.itertuples(index=False):
@@ -212,10 +214,11 @@ def _patch_parquet(
     import pyarrow.parquet as pq
 
     table = pq.read_table(source)
-    plan = log.plan(frame, stale=stale)
+    plan = log.plan(frame, stale=stale, rename=rename)
     known = {new: old for old, new in (rename or {}).items()}
     places = {known.get(name, name): i for i, name in enumerate(table.column_names)}
-    changed = change_table(table, places, plan.edits, plan.dropped)
+    with hide_values(partial(log.find_masked, rename)):
+        changed = change_table(table, places, plan.edits, plan.dropped)
     buffer = io.BytesIO()
     pq.write_table(changed, buffer)
     return plan, buffer.getvalue()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -27,7 +28,7 @@ from dcai.corrections.decisions.standing import find_standing, key_text
 from dcai.corrections.decisions.veils import hidden_columns
 from dcai.corrections.exhibits.trials import trial_path
 from dcai.corrections.values.arrow import change_table
-from dcai.corrections.values.cells import set_cells
+from dcai.corrections.values.cells import hide_values, set_cells
 from dcai.corrections.values.python_code import write_code
 from dcai.findings.masking import HIDDEN
 
@@ -196,7 +197,7 @@ class CorrectionLog(LogFile):
             Where the log belongs to data with other columns or another key.
         """
         data = rename_back(name_columns(read_frame(frame), "CorrectionLog.check"), rename)
-        return check_corrections(self.corrections, data, self._find_masked)
+        return check_corrections(self.corrections, data, partial(self.find_masked, rename))
 
     def apply(
         self, frame: Any, *, stale: Literal["raise", "skip"] = "raise", rename: Mapping[str, str] | None = None
@@ -228,14 +229,14 @@ class CorrectionLog(LogFile):
         """
         source = read_frame(frame)
         data = rename_back(name_columns(source, "CorrectionLog.apply"), rename)
-        plan = self.plan(data, stale=stale)
-        if not isinstance(frame, (pd.DataFrame, str, os.PathLike)):
-            return change_table(
-                frame, {str(data.columns[i]): i for i in range(data.shape[1])}, plan.edits, plan.dropped
-            )
-        result = data.copy(deep=False)
-        for column, cells in plan.edits.groupby("column", sort=False):
-            result[str(column)] = set_cells(data[str(column)], cells["row"].to_numpy(np.intp), list(cells["value"]))
+        plan = self.plan(data, stale=stale, rename=rename)
+        with hide_values(partial(self.find_masked, rename)):
+            if not isinstance(frame, (pd.DataFrame, str, os.PathLike)):
+                places = {str(data.columns[i]): i for i in range(data.shape[1])}
+                return change_table(frame, places, plan.edits, plan.dropped)
+            result = data.copy(deep=False)
+            for column, cells in plan.edits.groupby("column", sort=False):
+                result[str(column)] = set_cells(data[str(column)], cells["row"].to_numpy(np.intp), list(cells["value"]))
         if len(plan.dropped):
             keep = np.ones(len(result), dtype=bool)
             keep[plan.dropped] = False
@@ -267,7 +268,7 @@ class CorrectionLog(LogFile):
         source = read_frame(frame)
         data = name_columns(source, "CorrectionLog.to_code")
         plan = self.plan(data, stale=stale)
-        told = sorted({str(c) for c in plan.edits["column"]} & self._find_masked())
+        told = sorted({str(c) for c in plan.edits["column"]} & self.find_masked())
         if told:
             raise InputError(
                 f"The values of {', '.join(shorten(repr(c), 60) for c in told)} are marked as sensitive, and the code would hold them "
@@ -296,36 +297,58 @@ class CorrectionLog(LogFile):
         plan = self.plan(data, stale="skip")
         cells = plan.edits[plan.edits["column"] == self.label]
         changed = data[[self.label]].copy()
-        changed[self.label] = set_cells(data[self.label], cells["row"].to_numpy(np.intp), list(cells["value"]))
+        with hide_values(self.find_masked):
+            changed[self.label] = set_cells(data[self.label], cells["row"].to_numpy(np.intp), list(cells["value"]))
         kept = np.setdiff1d(np.arange(len(data)), plan.dropped)
         stale = set(plan.checks.loc[plan.checks["status"] == "stale", "id"])
         return soften_labels(self.corrections, data, self.label, changed, kept, stale=stale)
 
-    def plan(self, frame: pd.DataFrame, *, stale: Literal["raise", "skip"] = "raise") -> Plan:
-        """Return what `apply` would change in a frame with text column names, without changing it."""
+    def plan(
+        self,
+        frame: pd.DataFrame,
+        *,
+        stale: Literal["raise", "skip"] = "raise",
+        rename: Mapping[str, str] | None = None,
+    ) -> Plan:
+        """Return what `apply` would change in a frame with text column names, which are those of the log, without changing it."""
         if stale not in ("raise", "skip"):
             raise InputError.wrong_value("stale", "CorrectionLog.apply", "'raise' or 'skip'", stale)
-        checks = check_corrections(self.corrections, frame, self._find_masked)
+        masked = partial(self.find_masked, rename)
+        checks = check_corrections(self.corrections, frame, masked)
         if stale == "raise":
-            self._refuse_misfits(checks)
+            self._refuse_misfits(checks, masked)
         edits = fold_edits(checks, frame)
         dropped = checks.loc[checks["changes"] & (checks["verdict"] == "exclude"), "row"].to_numpy(np.intp)
         return Plan(edits, np.unique(dropped), checks)
 
-    def _find_masked(self) -> set[str]:
-        """Find the columns whose values no text may tell: those that are marked as sensitive, and those that the log hides."""
-        return {*settings_of(self.path.absolute()).sensitive, *hidden_columns(self.corrections)}
+    def find_masked(self, rename: Mapping[str, str] | None = None) -> set[str]:
+        """Find the columns whose values no text may tell: those that are marked as sensitive, and those that the log hides.
+
+        A column that was renamed is among them under both names.
+        """
+        masked = {*settings_of(self.path.absolute()).sensitive, *hidden_columns(self.corrections)}
+        return masked | {name for pair in (rename or {}).items() if masked & {*pair} for name in pair}
+
+    def mask(self, checks: pd.DataFrame, rename: Mapping[str, str] | None = None) -> pd.DataFrame:
+        """Return checks as they may be shown: without values of sensitive columns, which `check` holds in clear."""
+        masked = self.find_masked(rename)
+        shown = checks.assign(key=checks["key"].map(lambda key: _mask_key(key, masked)))
+        for name in ("given", "value", "current", "becomes"):
+            cells = zip(checks["column"], checks[name], strict=True)
+            hidden = [HIDDEN if column in masked and value is not None else value for column, value in cells]
+            shown[name] = pd.Series(hidden, index=checks.index, dtype=object)
+        return shown
 
     def misfits(self, checks: pd.DataFrame) -> pd.DataFrame:
         """Return those checks that make `apply` refuse: stale, disputed and, without a key, absent changes."""
         return find_misfits(checks, keyed=key_names(self.corrections) != (FINGERPRINT,))
 
-    def _refuse_misfits(self, checks: pd.DataFrame) -> None:
+    def _refuse_misfits(self, checks: pd.DataFrame, find_masked: Callable[[], set[str]]) -> None:
         wrong = self.misfits(checks)
         if not len(wrong):
             return
         counts = ", ".join(f"{n} {status}" for status, n in wrong["status"].value_counts().items())
-        masked = self._find_masked()
+        masked = find_masked()
         told = " ".join(
             f"({c.id}) {c.verdict} {shorten(repr(c.column), 60)} in {shorten(str(_mask_key(c.key, masked)), 80)}: {c.why}"
             for c in wrong.head(_TOLD).itertuples()

@@ -2,8 +2,8 @@
 
 A key is made of the cells themselves, never of names, versions or identities: what was changed is made anew, what was
 not comes back as it was, and an audit says the same with a cache as without. Models of labels alone are kept to be brought
-up to date with a few other labels: what they say then is what they would say learnt anew within the tolerance that `audit`
-states. It lives in the process, holds no more than `Cache.limit` bytes, and drops first what was not used for longest.
+up to date with a few other labels: what they say then is what the same models would say learnt anew, within the tolerance
+that `audit` states. It lives in the process, holds no more than `Cache.limit` bytes, and drops first what was not used for longest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 MOST_BYTES = 256 << 20
 SHARE = 8  # and at most one part in so many of the machine's memory
-_OBJECT = 64  # bytes of a Python object in a list, about
+_OBJECT = 64  # bytes of a Python object in a list, about, and at least
+_WEIGHED = 1_000  # objects of a list that are weighed for all of them
 
 
 class Cache:
@@ -104,7 +105,7 @@ def measure_size(value: Any) -> int:
     8
     """
     if isinstance(value, np.ndarray):
-        return int(value.nbytes) + (_OBJECT * value.size if value.dtype == object else 0)
+        return int(value.nbytes) + (_weigh(value.ravel()) if value.dtype == object else 0)
     if isinstance(value, pd.DataFrame):
         return int(value.memory_usage(deep=True).sum()) + sum(measure_size(p) for p in value.get("peers", ()))
     if hasattr(value, "indptr"):  # a sparse matrix
@@ -117,8 +118,15 @@ def measure_size(value: Any) -> int:
         return measure_size(value.values)
     if isinstance(value, list | tuple):
         plain = not value or all(isinstance(its, int | float | str | None) for its in (value[0], value[-1]))
-        return (_OBJECT * len(value) if plain else sum(map(measure_size, value))) + sys.getsizeof(value)
+        return (_weigh(value) if plain else sum(map(measure_size, value))) + sys.getsizeof(value)
     return sys.getsizeof(value)
+
+
+def _weigh(values: Any) -> int:
+    """Estimate the bytes of plain objects by some of them, spread over all: texts may be long."""
+    some = values[:: max(1, len(values) // _WEIGHED)]
+    each = sum(map(sys.getsizeof, some)) / max(len(some), 1)
+    return int(max(each, _OBJECT) * len(values))
 
 
 def hash_cells(column: pd.Series[Any]) -> str | None:

@@ -30,7 +30,7 @@ DOUBT = 1.5  # an estimate may be so many times too high: only beyond is an audi
 
 
 def estimate_memory(table: Table) -> int:
-    """Estimate the bytes that an audit of a table takes beside the table itself.
+    """Estimate the bytes that an audit of a table takes beside the table itself and the libraries, some 170 MB in any process.
 
     Examples
     --------

@@ -305,9 +305,9 @@ def audit(  # noqa: PLR0913 (all of it is optional, and told apart by name)
     What was made of the features is kept in the process, by their content, and used again when only labels changed: what
     it says is what a first audit says, in less time. Of more than 8,000 rows the models of labels are kept too, and are
     brought up to date while no more than 1 % of the labels changed since they were learnt: `checks` says so then. Doubts
-    differ by less than 0.01 on average from those of models that are learnt anew, and 98 of 100 flagged rows are the same.
-    All that is kept takes at most 256 MiB, and less on small machines; `dcai.findings.cache.CACHE` has the `limit`, and
-    `clear()`.
+    differ by less than 0.01 on average from those of the same models learnt anew, and 98 of 100 flagged rows are the same;
+    but which models are mixed stays as it was first chosen, and a new process may choose others (`checks` names them).
+    All that is kept takes at most 256 MiB, less on small machines; `dcai.findings.cache.CACHE` has `limit` and `clear()`.
 
     Parameters
     ----------

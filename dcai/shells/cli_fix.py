@@ -79,8 +79,9 @@ def check(file: Path, log: Path, rename: tuple[str, ...], *, as_json: bool) -> N
     from dcai.corrections.log import CorrectionLog
 
     corrections = CorrectionLog.read(log)
-    checks = corrections.check(read_file(file), rename=read_renames(rename))
-    for line in checks.to_dict("records"):
+    renames = read_renames(rename)
+    checks = corrections.check(read_file(file), rename=renames)
+    for line in corrections.mask(checks, renames).to_dict("records"):
         if as_json:
             click.echo(json.dumps(line, ensure_ascii=False))
         else:

@@ -15,6 +15,7 @@ export async function guardClosing(panel: NotebookPanel): Promise<void> {
         if (yes) {
           sure = true;
           panel.close();
+          sure = false; // JupyterLab may have more to ask, and the notebook stay open
         }
       });
     }

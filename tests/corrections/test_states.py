@@ -253,3 +253,19 @@ def test_rows_without_a_key_are_matched_anew_only_where_names_may_change(
     ada.decide(5, "edit", value, column=column)
     bob.catch_up()
     assert (bool(calls), bob.progress.corrections) == (again, 2)
+
+
+def test_a_row_that_others_saw_with_another_label_is_named_as_it_stands_here(log_path: Path) -> None:
+    frame = pets_of("a")
+    moved = frame.assign(y=["c" if row == 5 else label for row, label in enumerate(frame["y"])])
+    ada = review_of(frame, log_path, by="ada", key=None)
+    bob = review_of(moved, log_path, by="bob", key=None)
+    ada.decide("f0", "keep")
+    bob.catch_up()
+    ada.decide(5, "unsure")
+    bob.catch_up()
+    assert bob._ledger.identify(5) == review_of(moved, log_path, by="bob", key=None)._ledger.identify(5)
+    line = bob.decide(5, "exclude")
+    checks = bob.log.check(moved).set_index("id")
+    assert checks.loc[line.id, "status"] == "fits"
+    assert len(bob.log.apply(moved)) == len(moved) - 1

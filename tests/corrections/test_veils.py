@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +17,7 @@ from dcai.base.keyring import find_folder
 from dcai.base.settings import find_settings, mark_sensitive
 from dcai.base.table import make_table
 from dcai.corrections.exchange import export_log
+from dcai.corrections.files import apply_to_file
 from dcai.corrections.log import CorrectionLog
 from dcai.corrections.reviews.terms import MASKED, remark_on_personal_data
 from dcai.corrections.session import Review
@@ -196,6 +200,55 @@ def test_no_reason_tells_what_was_written_before_its_column_was_marked(people: p
     assert "Reviewers disagree (ada: edit; bob: edit). Settle it in a review: " in reasons[1]
     assert "{'n': '(hidden)'}" in str(raised.value)
     assert "The cell holds 'c'; expected 'a'" in reasons[3]  # the label is no secret
+
+
+def test_the_command_line_tells_no_value_that_was_written_before_its_column_was_marked(
+    people: pd.DataFrame, root: Path
+) -> None:
+    path, data = root / "corrections" / "y.jsonl", root / "people.csv"
+    ada = Review(audit_of(people.assign(n=range(70, 74)), key="n"), path, by="ada")
+    ada.decide(0, "edit", "Kiel", column="city")
+    ada.decide(1, "edit", None, column="city")
+    ada.decide(2, "relabel", "b", column="y")
+    people.assign(n=range(70, 74), city="Bern").rename(columns={"city": "town"}).to_csv(data, index=False)
+    arguments = ["check", str(data), str(path), "--rename", "city=town"]
+    before = CliRunner().invoke(cli, [*arguments, "--json"]).stdout
+    assert all(value in before for value in ("Bonn", "bonn", "Bern", "Kiel", '"n": 70'))
+    mark_sensitive(find_settings(root), "town", "n")
+    after = CliRunner().invoke(cli, [*arguments, "--json"])
+    told = [json.loads(line) for line in after.stdout.splitlines()]
+    assert after.exit_code == 4
+    assert not any(value in after.stdout for value in ("Bonn", "bonn", "Bern", "Kiel"))
+    assert [one["key"] for one in told] == [{"n": "(hidden)"}] * 3
+    assert [(one["given"], one["value"], one["current"]) for one in told] == [
+        ("(hidden)", "(hidden)", "(hidden)"), ("(hidden)", None, "(hidden)"), ("a", "b", "a"),
+    ]  # fmt: skip
+    plain = CliRunner().invoke(cli, arguments).stdout
+    assert not any(value in plain for value in ("Bonn", "bonn", "Bern", "Kiel"))
+
+
+@pytest.mark.parametrize("kind", ["pandas", "arrow", "polars", "file"])
+def test_no_error_tells_a_sensitive_value_that_its_column_cannot_take(
+    people: pd.DataFrame, root: Path, kind: str
+) -> None:
+    texts = people.assign(n=range(4), age=list("1234"))
+    path, data = root / "corrections" / "y.jsonl", root / "people.parquet"
+    Review(audit_of(texts, key="n"), path, by="ada").decide(0, "edit", "about 40", column="age")
+    typed = texts.assign(age=range(1, 5))
+    typed.to_parquet(data)
+    makers = {"arrow": pa.Table.from_pandas, "polars": pl.from_pandas}
+    frame = makers.get(kind, lambda same: same)(typed)
+
+    def refuse() -> str:
+        log = CorrectionLog.read(path)
+        with pytest.raises(InputError, match="'age' holds .* and cannot take .* Convert the column to text") as caught:
+            apply_to_file(data, log, root / "out.parquet") if kind == "file" else log.apply(frame)
+        return str(caught.value)
+
+    assert "about 40" in refuse()
+    mark_sensitive(find_settings(root), "age")
+    assert "about 40" not in refuse()
+    assert "a corrected value, which is not told, as the column is marked as sensitive" in refuse()
 
 
 def test_personal_data_is_warned_of_before_the_first_line(

@@ -125,6 +125,32 @@ def test_an_emptied_text_empties_a_cell_that_has_a_type_now(log_path: Path, kind
     assert review.log.check(made)["status"].tolist() == ["applied"] * 3
 
 
+@pytest.mark.parametrize(
+    ("texts", "typed"),
+    [
+        (["2020-01-01", "2020-01-02"], [dt.date(2020, 1, 1), dt.date(2020, 1, 2)]),
+        (["1.10", "2.5"], [decimal.Decimal("1.10"), decimal.Decimal("2.5")]),
+    ],
+)
+def test_an_emptied_text_empties_a_date_or_a_decimal(log_path: Path, texts: list[str], typed: list[Any]) -> None:
+    frame = pd.DataFrame({"id": [1, 2], "d": texts, "y": ["a", "b"]})
+    review = Review(audit_of(frame, key="id"), log_path, by="ada")
+    review.decide(1, "edit", "", column="d")
+    now = frame.assign(d=pd.Series(typed, dtype=object))
+    made = review.log.apply(now)
+    assert made["d"].tolist() == [typed[0], None]
+    assert review.log.check(made)["status"].tolist() == ["applied"]
+    pd.testing.assert_frame_equal(run(review.log.to_code(now), now), made)
+
+
+def test_a_column_of_objects_takes_texts_beside_yes_and_no(log_path: Path) -> None:
+    frame = pd.DataFrame({"id": [1, 2, 3], "b": pd.Series([True, "maybe", False], dtype=object), "y": list("abc")})
+    review = Review(audit_of(frame, key="id"), log_path, by="ada")
+    review.decide(0, "edit", "007", column="b")
+    review.decide(1, "edit", "FALSE", column="b")
+    assert review.log.apply(frame)["b"].tolist() == ["007", False, False]
+
+
 def test_code_of_whole_values_runs_on_other_data(log_path: Path) -> None:
     frame = pd.DataFrame({"s": ["gray", "red", "gray"], "y": ["a", "b", "a"]})
     review = review_of(frame, log_path)

@@ -57,6 +57,16 @@ def test_wrong_test_labels_stand_in_the_headline(spoiled, write_log):
     assert "wrong by the same log" not in headline(both)
 
 
+def test_rows_that_the_log_leaves_out_or_labels_first_have_no_wrong_label(spoiled, write_log):
+    frame, fixes = spoiled
+    right = [row for row in range(600) if row not in fixes]
+    frame = frame.astype({"kind": object})
+    frame.loc[right[40:80], "kind"] = None
+    log = write_log(frame, "kind", fixes | dict.fromkeys(right[:40]) | dict.fromkeys(right[40:80], 1), key="id")
+    made = prepare_materials(frame, None, "kind", log, None, key=None, random_state=0)
+    assert made.contradicted == len(set(made.held_out["id"]) & set(fixes)) > 20
+
+
 def test_a_test_that_the_log_does_not_know_is_not_called_wrong(spoiled, write_log):
     frame, fixes = spoiled
     train, test = frame.iloc[:400], frame.iloc[400:]

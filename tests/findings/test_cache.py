@@ -193,4 +193,7 @@ def test_sizes_count_what_is_inside() -> None:
     assert measure_size([numbers, numbers]) >= 16_000
     assert measure_size({"a": numbers}) >= 8_000
     assert measure_size(("a name", numbers)) >= 8_000
+    texts = ["word " * 200] * 3_000
+    assert measure_size(texts) >= 3_000_000
+    assert measure_size(np.array(texts, dtype=object)) >= 3_000_000
     assert measure_size(pd.DataFrame({"x": numbers})) >= 8_000

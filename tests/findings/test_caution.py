@@ -53,6 +53,18 @@ def test_labels_that_a_vote_of_the_columns_settles_are_not_said_to_be_right() ->
     assert "SETTLED" not in some.checks["reason"].item()
 
 
+def test_of_few_labels_nothing_is_settled_however_many_rows_there_are() -> None:
+    frame = pd.DataFrame({"x": np.arange(400) % 2 + np.arange(400) / 1e4})
+    label = pd.Series(np.where(frame["x"] < 0.5, "a", "b"))
+    few, many = (
+        audit(frame.assign(label=label.where(frame.index < n)), "label", detectors="labels", progress=False)
+        for n in (40, 60)
+    )
+    assert "> 99 %" in few.caution
+    assert "then wrong labels look right" not in few.caution
+    assert "then wrong labels look right" in many.caution
+
+
 def test_an_identifier_is_no_label() -> None:
     frame = coin_flips(60).assign(name=[f"customer {i}" for i in range(60)])
     found = audit(frame, "name", progress=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,19 @@ def test_no_report_shows_masked_values(people: pd.DataFrame, found: Audit) -> No
         assert "p" + "*" * 5 in page
     assert "Values of &#x27;email&#x27; are masked" in pages[0]
     assert about["given"].iloc[0] in set(people["email"])
+
+
+def test_an_explanation_tells_nothing_of_a_sensitive_label(found: Audit) -> None:
+    marked = replace(found, marked=("label",), masked=None)
+    for page in (marked.explain(9)._repr_html_(), str(marked.explain(9))):
+        assert not re.search(r"\byes\b", page)
+        assert "Values of" in page
+    assert re.search(r"\byes\b", str(found.explain(9)))
+    amounts = pd.DataFrame({"x": np.arange(200.0), "pay": 7_000 + 3 * np.arange(200.0)})
+    amounts.loc[9, "pay"] = 98_765.0
+    priced = replace(audit(amounts, "pay", detectors="labels", progress=False), marked=("pay",), masked=None)
+    for page in (priced.explain(9)._repr_html_(), str(priced.explain(9))):
+        assert not re.search(r"98,?765|9\.8\d*e\+04|70\d\d", page.rpartition("</style>")[2])
 
 
 def test_free_texts_lose_only_what_identifies() -> None:

@@ -177,6 +177,31 @@ def test_an_audit_again_says_what_a_cold_one_says_within_its_tolerance(
 
 
 @pytest.mark.usefixtures("few")
+def test_an_audit_of_the_same_data_again_says_the_same_to_the_last_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = frugal.list_models
+    monkeypatch.setattr(frugal, "list_models", lambda *args, **more: listed(*args, **more)[1:3])
+    frame = _make_frame()
+    first, again = _audit(frame), _audit(frame)
+    pd.testing.assert_frame_equal(first.probabilities, again.probabilities, check_exact=True)
+    pd.testing.assert_frame_equal(first.findings, again.findings, check_exact=True)
+    pd.testing.assert_frame_equal(first.checks.drop(columns="seconds"), again.checks.drop(columns="seconds"))
+
+
+@pytest.mark.usefixtures("few")
+def test_where_a_fold_has_lost_all_its_labels_everything_is_learnt_anew() -> None:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"kind": np.repeat(["oak", "elm", "ash", "fir", "yew"], [1500, 1200, 800, 470, 30])})
+    frame["label"] = np.where(random.random(4_000) < 0.4, "a", "b")
+    _audit(frame)
+    frame.loc[frame["kind"] == "yew", "label"] = None
+    warm = _audit(frame)
+    CACHE.clear()
+    cold = _audit(frame)
+    assert warm.checks["status"].iloc[0] == "ran"
+    pd.testing.assert_frame_equal(warm.scores, cold.scores)
+
+
+@pytest.mark.usefixtures("few")
 def test_after_many_changes_everything_is_learnt_anew() -> None:
     frame = _make_frame()
     _audit(frame)

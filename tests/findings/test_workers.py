@@ -35,19 +35,20 @@ def _start_workers() -> Iterator[Any]:
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         distributed.Client(cluster) as made,
     ):
+        made.wait_for_workers(2, timeout=300)
         yield made
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
-    """Workers that the tests share."""
+    """Workers that the tests share: none of them ends one."""
     with _start_workers() as made:
         yield made
 
 
 @pytest.fixture
 def fresh_client() -> Iterator[Any]:
-    """Workers of which one may be lost for good: not every one that is killed is started anew."""
+    """Workers that a test may end. A cluster gives up one that is not back after 15 seconds: nobody may wait for it."""
     with _start_workers() as made:
         yield made
 
@@ -84,7 +85,7 @@ def test_workers_find_in_memory_what_one_machine_finds(client: Any, frame: pd.Da
 
 
 def test_workers_find_in_many_rows_what_one_machine_finds_though_one_is_killed(
-    client: Any, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+    fresh_client: Any, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dcai.findings.evidence.FULL_ROWS", 500)
     monkeypatch.setattr("dcai.findings.labels.frugal.CHOOSING_ROWS", 500)
@@ -92,14 +93,13 @@ def test_workers_find_in_many_rows_what_one_machine_finds_though_one_is_killed(
 
     def kill_one(stage: str, done: int, total: int) -> None:
         if stage == "trees" and done == 1 and not killed:
-            killed.append(next(iter(client.run(os.getpid).values())))
+            killed.append(next(iter(fresh_client.run(os.getpid).values())))
             os.kill(killed[0], signal.SIGKILL)
 
-    found = _audit(frame, detectors=["labels"], client=client, progress=kill_one)
+    found = _audit(frame, detectors=["labels"], client=fresh_client, progress=kill_one)
     assert killed
     _assert_same(found, _audit(frame, detectors=["labels"]))
-    client.wait_for_workers(2)
-    assert killed[0] not in client.run(os.getpid).values()
+    assert killed[0] not in fresh_client.run(os.getpid, on_error="return").values()
 
 
 def test_workers_find_in_files_what_one_machine_finds(client: Any, frame: pd.DataFrame, tmp_path: Path) -> None:
@@ -134,8 +134,11 @@ def test_an_audit_of_files_finds_the_same_though_a_worker_is_killed_over_a_file_
 
 
 def test_where_no_worker_is_left_the_rest_is_done_here(fresh_client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = os.getpid()
+
     def work(base: int, power: int) -> tuple[int, int]:
-        time.sleep(0.02)
+        # Long enough that no worker does all before it is gone.
+        time.sleep(0.5 if power and os.getpid() != caller else 0.0)
         return base**power, os.getpid()
 
     monkeypatch.setattr(workers, "PATIENCE", 0.5)
@@ -208,13 +211,12 @@ def _list_tally(tally: Tally) -> dict[str, Any]:
     }
 
 
-def test_tasks_of_a_killed_worker_are_done_again_and_results_keep_their_order(client: Any) -> None:
+def test_tasks_of_a_killed_worker_are_done_again_and_results_keep_their_order(fresh_client: Any) -> None:
     def work(base: int, power: int) -> tuple[int, int]:
         time.sleep(0.05)
         return base**power, os.getpid()
 
-    client.wait_for_workers(2)
-    with use_client(client):
+    with use_client(fresh_client):
         said = spread(work, 2, range(40))
         first, victim = next(said)
         os.kill(victim, signal.SIGKILL)
@@ -241,15 +243,15 @@ def test_what_no_worker_can_do_any_more_is_done_here(client: Any, monkeypatch: p
     assert len(lost) == workers.ROUNDS
 
 
-def test_a_task_that_ends_its_workers_is_said_with_what_to_do(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    client.wait_for_workers(2)
-    monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 0)
+def test_a_task_that_ends_its_workers_is_said_with_what_to_do(
+    fresh_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fresh_client.cluster.scheduler, "allowed_failures", 0)
     with (
-        use_client(client),
+        use_client(fresh_client),
         pytest.raises(RunError, match=r"ended again and again .* give each worker more of it, or audit fewer rows"),
     ):
         list(spread(lambda _, task: os._exit(task), None, [1, 1]))
-    client.wait_for_workers(2)
 
 
 def test_who_stops_early_leaves_workers_nothing_to_begin(client: Any, tmp_path: Path) -> None:
@@ -257,8 +259,6 @@ def test_who_stops_early_leaves_workers_nothing_to_begin(client: Any, tmp_path: 
         (folder / str(number)).touch()
         time.sleep(0.2)
         return number
-
-    client.wait_for_workers(2)
 
     def stop_after_the_first() -> None:
         with use_client(client):

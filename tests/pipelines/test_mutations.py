@@ -245,8 +245,16 @@ def test_texts_given_on_the_command_line_arrive_as_their_parameters_type(repo, c
     [
         (["rate = 1", "print('x')"], ["rate"], "'rate' is never read after its cell, so setting it changes nothing."),
         (["rate = 1\nprint(rate)", "1"], ["rate"], "'rate' is never read after its cell"),
-        (["rate = 1", "rate = 2", "print(rate)"], ["rate"], "'rate' is overwritten in cell 2 before it is read."),
-        (["rate = 1", "rate = 2\nprint(rate)"], ["rate"], "'rate' is overwritten in cell 2 before it is read."),
+        (
+            ["rate = 1", "rate = 2", "print(rate)"],
+            ["rate"],
+            "'rate' is overwritten in cell 2 before anything after its cell reads it.",
+        ),
+        (
+            ["rate = 1", "rate = 2\nprint(rate)"],
+            ["rate"],
+            "'rate' is overwritten in cell 2 before anything after its cell reads it.",
+        ),
         (["rate = 1", "rate: int = 2\nprint(rate)"], ["rate"], "'rate' is overwritten in cell 2"),
         (["rate = 1", "import x as rate\nprint(rate)"], ["rate"], "'rate' is overwritten in cell 2"),
         (["rate = 1", "def rate(): pass\nrate()"], ["rate"], "'rate' is overwritten in cell 2"),
@@ -288,7 +296,7 @@ def test_a_value_that_is_used_is_not_doubted(cells, given):
 
 def test_a_run_tells_of_values_without_effect_in_python_and_on_the_command_line(repo, capsys):
     write(repo / "case.ipynb", "rate = 1\nrows = 1", "rate = 2\nprint(rate, rows)")
-    said = "'rate' is overwritten in cell 2 before it is read."
+    said = "'rate' is overwritten in cell 2 before anything after its cell reads it."
     with pytest.warns(UserWarning, match=said):
         run("case.ipynb", {"rate": 5})
     code, _, errors = call_main(capsys, "run", "case.ipynb", "--quiet", "-p", "rate=5", "-p", "rows=2")

@@ -9,9 +9,11 @@ import pytest
 
 import dcai
 from dcai.base.records import Correction
+from dcai.base.testimony import TOLD
 from dcai.pipelines.archive import ledger
 from dcai.pipelines.archive.differences import diff
 from dcai.pipelines.pipeline import load_pipeline, promote
+from dcai.pipelines.processes.witness import hear_witness
 from dcai.pipelines.reproduction import reproduce
 from dcai.pipelines.runs import KernelPool, carry_out
 from dcai.pipelines.triggers import due
@@ -154,6 +156,7 @@ def test_a_kernel_that_goes_on_has_read_what_it_read_before(logs):
     second = carry_out("goes.ipynb", resume=first.record.run)
     assert "2 cells are not executed again" in second.record.note
     assert (second.status, read_by(second)) == ("succeeded", ([TWO, ONE], "opened"))
+    assert [*first.folder.rglob("told.jsonl"), *second.folder.rglob("told.jsonl")] == []
 
 
 def test_a_kernel_of_a_pool_is_watched_like_any_other(logs):
@@ -184,3 +187,25 @@ def test_of_a_kernel_that_nobody_can_watch_the_code_tells_and_the_trace_says_so(
     manifest.write_text(manifest.read_text() + f"corrections: [{TWO}]\n")
     assert read_by(carry_out("blind")) == ([TWO], "declared")
     assert dcai.trace("m.txt").notes == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"7",
+        b"[]",
+        b'["log"]',
+        b'["log", "a.jsonl"]',
+        b'["log", "a.jsonl", 7, "x"]',
+        b'["reads", 7]',
+        b"\xff",
+        b"[" * 9999,
+    ],
+    ids=["number", "nothing", "no file", "no facts", "other facts", "no text", "no letters", "too deep"],
+)
+def test_what_no_witness_says_is_not_heard(tmp_path, line):
+    said = [b'["log", "a.jsonl", "0f", 12]', line, b'["reads", "b.txt"]', b'["log", "c.jsonl", null, null]', b'["re']
+    (tmp_path / TOLD).write_bytes(b"\n".join(said))
+    assert list(hear_witness(tmp_path)) == [
+        ("log", "a.jsonl", "0f", 12), ("reads", "b.txt"), ("log", "c.jsonl", None, None)
+    ]  # fmt: skip

@@ -230,12 +230,12 @@ def test_a_default_that_its_cell_changes_again_is_not_recorded(change):
     (a,) = [p for p in found.parameters if p.name == "a"]
     assert (a.settable, "default" in a.schema, defaults_of(found).get("a")) == (False, False, None)
     expected = (
-        "'a' is changed again in its cell (first set to 1), so it cannot be set. Annotate it to make it settable."
+        "'a' may be changed again in its cell (first set to 1), so it cannot be set. Annotate it to make it settable."
     )
     assert expected in found.problems
     annotated = found_in(f"a: int = 1\n{change}", "print(a)")
     assert (annotated.parameters[0].settable, defaults_of(annotated).get("a")) == (True, None)
-    assert "'a' is changed again in its cell, so its default is not known." in annotated.problems
+    assert "'a' may be changed again in its cell, so its default is not known." in annotated.problems
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_problems_name_what_a_person_should_look_at():
         "'path' is derived from other parameters before they are set. Move it to a later cell.",
     ]
     over = found_in("a = 1", "a = 5", "print(a)")
-    assert over.problems == ["'a' is overwritten in cell 2 before it is read."]
+    assert over.problems == ["'a' is overwritten in cell 2 before anything after its cell reads it."]
 
 
 def test_other_languages_and_broken_cells_are_said():

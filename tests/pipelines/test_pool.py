@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from dcai.base.errors import InputError, RunError
+from dcai.pipelines.processes import zygote
 from dcai.pipelines.processes.pool import KernelPool
 from dcai.pipelines.runs import run
 from tests.pipelines.conftest import write
@@ -53,6 +54,11 @@ def test_a_killed_kernel_of_a_pool_is_told_and_the_next_run_is_well(repo, pool):
     assert done.status == "timed_out"
     write(repo / "case.ipynb", "x = 1", "print(x)")
     assert run("case.ipynb", kernels=pool).status == "succeeded"
+
+
+def test_where_the_system_does_not_say_which_processors_there_are_for_a_process_all_are(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert zygote._count_cpus() == os.cpu_count()
 
 
 def test_what_cannot_be_pooled_is_refused_with_the_reason(repo, tmp_path):

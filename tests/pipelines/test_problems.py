@@ -220,6 +220,25 @@ def test_another_language_is_not_judged():
     assert [p.code for p in lint_in(notebook, "n.ipynb").problems] == ["not-python"]
 
 
+@pytest.mark.parametrize(
+    "line", ["b$kind[b$kind == 'x'] <- 0", "my.rows <- data[[1]] %>% head()", "f <- function(x) {x}"]
+)
+def test_a_notebook_in_r_that_calls_itself_python_is_told_once(line):
+    cells = ["column = 'V1'", "library(MASS)", "b <- biopsy", line]
+    assert codes_of(*cells) == [("not-python", 4, None)]
+    assert problems_of(*cells)[0].message.startswith("Cell 4 is R, though the notebook says it is Python.")
+
+
+@pytest.mark.parametrize("cell", ["print(a <- 1) +", "b = a <- 2 +", "# b <- a\nprint(a) +"])
+def test_a_broken_cell_that_only_compares_is_not_taken_for_r(cell):
+    assert codes_of("a = 1", "print(model)", cell) == [("hidden-state", 2, 1), ("not-python", 3, None)]
+
+
+def test_a_name_that_its_own_cell_reads_is_not_said_to_be_unread_before():
+    (problem,) = problems_of("a = 1\nprint(a)", "a = 2\nprint(a)")
+    assert problem.message == "'a' is overwritten in cell 2 before anything after its cell reads it."
+
+
 def test_the_command_prints_parameters_and_problems(tmp_path, capsys):
     path = write(tmp_path / "n.ipynb", "rate: float = 0.1\nname = 'x'", "print(rate)\nprint(model)")
     assert [p.code for p in lint(path).problems] == ["unread-parameter", "hidden-state"]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+from types import FunctionType
+
 import pytest
 
 from dcai.pipelines.pipeline import load_pipeline, promote
+from dcai.pipelines.processes.watcher import Watch, watch
 from dcai.pipelines.promotion.uses import Uses, note_undeclared
 from tests.pipelines.conftest import call_main, git, write
 
@@ -121,6 +126,36 @@ def test_the_notebook_does_not_notice_that_it_is_watched(repo, monkeypatch, tmp_
         "with open('out.txt', 'w') as stream: stream.write('x')",
     )  # fmt: skip
     assert promote("train.ipynb").promotion.undeclared == {"outputs": ["out.txt"]}
+
+
+def test_what_hears_every_event_of_a_notebook_is_a_plain_function_which_is_quick(tmp_path, monkeypatch):
+    hooks = []
+    monkeypatch.setattr("sys.addaudithook", hooks.append)
+    monkeypatch.setenv("PYTHONSTARTUP", "watch.py")
+    watch(str(tmp_path / "told.jsonl"), None)
+    assert [type(hook) for hook in hooks] == [FunctionType]
+    hooks[0]("builtins.id", (1,))
+    hooks[0]("open", (str(tmp_path / "a.csv"), "r", os.O_RDONLY))
+    assert (tmp_path / "told.jsonl").read_text().splitlines()[1:] == [json.dumps(["reads", str(tmp_path / "a.csv")])]
+
+
+def test_what_a_command_sets_before_it_begins_is_not_told(tmp_path):
+    one = Watch(str(tmp_path / "told.jsonl"))
+    for line in ("PASSWORD=hunter2 psql", "/bin/cat x"):
+        one.listen("os.system", (line,))
+    told = [json.loads(line) for line in (tmp_path / "told.jsonl").read_text().splitlines()]
+    os.close(one._out)
+    assert told == [["watching", ""], ["starts", "sh"], ["starts", "cat"]]
+
+
+def test_nothing_is_told_to_a_file_that_has_taken_the_place_of_the_one_to_tell(tmp_path):
+    one = Watch(str(tmp_path / "told.jsonl"))
+    with (tmp_path / "mine.txt").open("wb") as mine:
+        os.dup2(mine.fileno(), one._out)  # as it comes when a notebook closes whatever is open, and opens something
+        one.listen("open", ("data.csv", "r", os.O_RDONLY))
+    os.close(one._out)
+    assert (tmp_path / "mine.txt").read_bytes() == b""
+    one.listen("open", ("more.csv", "r", os.O_RDONLY))  # and nobody notices that it is closed
 
 
 def test_logs_outside_files_and_other_kernels_are_told_apart():

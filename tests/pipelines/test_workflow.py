@@ -141,6 +141,24 @@ def test_the_scripts_pass_codes_and_reports_on(train, tmp_path, code, ended):
     assert summary.read_text() == f"### train: due?\n{said}"
 
 
+def test_what_a_run_has_said_is_short_enough_for_a_report(train, tmp_path):
+    """An issue may have 65,536 characters, a variable 128 kB; and any line break ends a block of code."""
+    promote("train.ipynb", ci="github", check=False)
+    said = "for n in $(seq 300); do printf '%05000d\\n' \"$n\"; done\nprintf 'fails\\r@everyone'\nexit 3"
+    make_tool(tmp_path, "dcai", said)
+    output = tmp_path / "output"
+    surroundings = {
+        **os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "RUNNER_TEMP": str(tmp_path),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"), "GITHUB_OUTPUT": str(output),
+    }  # fmt: skip
+    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script_of(train, "run")["run"]]
+    assert subprocess.run(shell, cwd=train, env=surroundings, capture_output=True, check=False).returncode == 3
+    outputs = read_outputs(output.read_text())
+    assert (outputs["code"], outputs["said"].splitlines()[-2:]) == ("3", ["fails", "@everyone"])
+    assert len(outputs["said"]) <= 12_000
+    assert b"\r" not in output.read_bytes()
+
+
 def read_outputs(text):
     """Read what steps put out, as GitHub does: NAME=VALUE, or NAME<<END, lines, END; the last one of a name counts."""
     found, lines = {}, iter(text.splitlines())

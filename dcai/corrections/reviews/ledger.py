@@ -247,11 +247,12 @@ class Ledger:
             row = self.row_of(line)
             if row is not None:
                 self._decisions[row].append(line)
-                if not self.table.key:
-                    self._source.setdefault(row, (line.key, line.row))
         rows = {row for row in places.values() if row is not None}
         for row in rows:
             self._show_sources(row)
+        for text, row in places.items():
+            if row is not None and not self.table.key:
+                self._source[row] = self._name_source(text, self._checker.places[text], self._checker.columns)
         self._count(rows)
 
     def _show_sources(self, row: int) -> None:

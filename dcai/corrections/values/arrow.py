@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dcai.base.errors import InputError, shorten
+from dcai.base.errors import shorten
 from dcai.base.parts import read_list
-from dcai.corrections.values.cells import is_blank
+from dcai.corrections.values.cells import CannotTakeError, is_blank
 
 
 def change_table(table: Any, places: Mapping[str, int], edits: pd.DataFrame, dropped: npt.NDArray[np.intp]) -> Any:
@@ -97,10 +97,7 @@ def _make_scalars(values: Sequence[object], kind: Any, name: str) -> Any:
     try:
         return pa.array(texts, type=pa.string()).cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise InputError(
-            f"The column {shorten(repr(name), 60)} holds {kind} and cannot take {shorten(repr(list(values)), 120)}. "
-            "Convert the column to text first, or undo that correction."
-        ) from error
+        raise CannotTakeError.of(name, kind, shorten(repr(list(values)), 120)) from error
 
 
 def _change_polars(polars: Any, table: Any, changes: Mapping[int, Any], dropped: npt.NDArray[np.intp]) -> Any:
@@ -111,9 +108,7 @@ def _change_polars(polars: Any, table: Any, changes: Mapping[int, Any], dropped:
         try:
             new = polars.Series(old.name, polars.from_arrow(arrow)).cast(old.dtype)
         except polars.exceptions.PolarsError as error:
-            raise InputError(
-                f"The column {shorten(repr(old.name), 60)} holds {old.dtype} and cannot take the corrected values: {error}."
-            ) from error
+            raise CannotTakeError.of(old.name, old.dtype, f"the corrected values: {error}") from error
         frame = frame.with_columns(new)
     if len(dropped):
         keep = np.ones(frame.height, dtype=bool)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,35 @@ from dcai.base.parts import list_of, to_list
 # Integers below this are exact as floats.
 EXACT = 2**53
 _TRUTH = {"true": True, "false": False}
+_TYPED = (bool, np.bool_, decimal.Decimal, dt.date)  # objects that no text stands among
+
+
+class CannotTakeError(InputError):
+    """A column cannot take a value of a log; `untold` says so without the value."""
+
+    column = ""
+    untold = ""
+
+    @classmethod
+    def of(cls, column: object, kind: object, told: str) -> Self:
+        """Make the error that tells the value."""
+        start = f"The column {shorten(repr(column), 60)} holds {kind} and cannot take"
+        way = "Convert the column to text first, or undo that correction."
+        error = cls(f"{start} {told}. {way}")
+        error.column = str(column)
+        error.untold = f"{start} a corrected value, which is not told, as the column is marked as sensitive. {way}"
+        return error
+
+
+@contextmanager
+def hide_values(find_masked: Callable[[], Container[str]]) -> Iterator[None]:
+    """Let no error tell a value of a masked column; which these are is asked when one would."""
+    try:
+        yield
+    except CannotTakeError as error:
+        if error.column in find_masked():
+            raise InputError(error.untold) from None
+        raise
 
 
 def set_cells(column: pd.Series[Any], rows: npt.NDArray[np.intp], values: Sequence[object]) -> pd.Series[Any]:
@@ -78,10 +108,7 @@ def _widen(column: pd.Series[Any], cells: list[Any]) -> pd.Series[Any]:
 
 
 def _cannot_take(column: pd.Series[Any], value: object) -> InputError:
-    return InputError(
-        f"The column {shorten(repr(column.name), 60)} holds {column.dtype} and cannot take {shorten(repr(value), 60)}. "
-        "Convert the column to text first, or undo that correction."
-    )
+    return CannotTakeError.of(column.name, column.dtype, shorten(repr(value), 60))
 
 
 def _as_type(value: object, dtype: Any, column: pd.Series[Any], like: tuple[Any, bool]) -> Any:
@@ -101,7 +128,7 @@ def is_blank(value: object) -> bool:
 
 def _holds_texts(dtype: Any, first: object) -> bool:
     measured = pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype)
-    return not measured and not isinstance(first, (bool, np.bool_))
+    return not measured and not isinstance(first, _TYPED)
 
 
 def _convert(value: object, dtype: Any, like: tuple[Any, bool]) -> Any:
@@ -134,7 +161,7 @@ def _as_object(value: object, first: Any, texts: bool) -> Any:  # noqa: FBT001 (
     if list_of(first) is not None:
         return to_list(str(value), first)
     if isinstance(first, (bool, np.bool_)):
-        return _TRUTH[str(canonical(value))]
+        return _TRUTH.get(str(canonical(value)), value)  # a column of objects holds texts beside them, too
     if isinstance(first, decimal.Decimal):
         return decimal.Decimal(str(value))
     if isinstance(first, dt.date) and not isinstance(first, dt.datetime):

@@ -78,11 +78,15 @@ def correct_training(
 
 
 def count_contradicted(log: CorrectionLog | None, held_out: pd.DataFrame, label: str) -> int:
-    """Count the test rows whose label a log would change, or that it would leave out, were it applied to them."""
+    """Count the test rows whose label a log would change, were it applied to them.
+
+    A row that it would leave out, or that has no label, has no wrong label for that.
+    """
     if log is None:
         return 0
     fixed: pd.DataFrame = log.restrict(held_out).apply(held_out, stale="skip")
-    return len(list_changed(held_out[[label]], fixed[[label]]))
+    labelled = fixed.index[held_out.loc[fixed.index, label].notna()]
+    return len(list_changed(held_out.loc[labelled, [label]], fixed.loc[labelled, [label]]))
 
 
 def count_reviewed(log: CorrectionLog | None) -> int:

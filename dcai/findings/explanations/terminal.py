@@ -41,8 +41,9 @@ def to_text(explanation: Explanation) -> str:
     veil = make_veil(explanation.audit)
     row = explanation.row
     cells = [c for c in dict.fromkeys(explanation.findings["column"]) if c is not None and row >= 0]
-    lines = [_write_title(explanation, veil), *_write_reasons(explanation, veil), *_write_classes(explanation)]
-    lines += _write_number(explanation)
+    lines = [_write_title(explanation, veil), *_write_reasons(explanation, veil)]
+    if explanation.audit.label not in veil.whole:
+        lines += [*_write_classes(explanation), *_write_number(explanation)]
     for column in cells:
         lines += _write_values(explanation, column, veil) if column != explanation.audit.label else []
     lines += _write_rows(explanation, explanation.peers, "The rows that the findings name:", veil)

@@ -71,7 +71,8 @@ class Noise:
     @property
     def settled(self) -> bool:
         """Whether the model foretells nearly all labels: where columns were made from them, no error would show."""
-        return len(self.doubt) >= FEWEST and self.agreement >= SETTLED and not self.weak
+        labelled = np.count_nonzero(self.doubt)  # however small: only what has no label has no doubt
+        return bool(labelled >= FEWEST and self.agreement >= SETTLED and not self.weak)
 
 
 def estimate_noise(probabilities: Floats, codes: Codes) -> Noise:

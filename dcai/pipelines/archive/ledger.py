@@ -21,6 +21,7 @@ from dcai.pipelines.archive.journal import EXIT_CODES, Event, Tally, add_up, now
 from dcai.pipelines.archive.openlineage import append_event
 from dcai.pipelines.archive.outputs import save_left
 from dcai.pipelines.names import find_root, relative_to_root, require_name, require_run_id
+from dcai.pipelines.processes.witness import dismiss_witness
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,6 +164,7 @@ def settle(folder: Path, said: str | None = None) -> RunRecord:
         events = read_journal(folder / JOURNAL)
         tally = end_abandoned(folder / JOURNAL, current, said)
         save_left(folder / OUTPUT_LOG, folder / NOTEBOOK)
+        dismiss_witness(folder)
         judged: Event = next((e for e in reversed(events) if e["event"] == JUDGED), {"gates": [], "outputs": []})
         settled = replace(take_over(current, tally), gates=judged["gates"])
         if stands(settled):

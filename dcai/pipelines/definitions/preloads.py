@@ -16,8 +16,9 @@ from dcai.pipelines.notebooks.magics import parse_code, way_to_kernel
 _HARMLESS = frozenset(["matplotlib", "load_ext", "autoreload", "config", "time", "timeit", "precision", "xmode"])
 # What changes an environment variable, and what changes where modules come from.
 _SETTERS = frozenset(["setdefault", "update", "pop", "clear", "popitem", "__setitem__"])
-_MOVERS = frozenset(["putenv", "unsetenv", "chdir", "load_dotenv", "reload", "exec", "run_path"])
+_MOVERS = frozenset(["putenv", "unsetenv", "chdir", "load_dotenv", "reload", "exec", "run_path", "addsitedir"])
 _PLACES = frozenset(["path", "modules", "meta_path", "path_hooks"])
+_HIDING = {"os": frozenset(["environ", "chdir", "putenv", "unsetenv"]), "sys": _PLACES}
 
 
 def find_preloads(notebook: Any, root: Path) -> list[str]:
@@ -104,6 +105,11 @@ def _is_environment(node: ast.AST | None) -> bool:
 
 
 def _changes_places(node: ast.AST) -> bool:
+    if isinstance(node, ast.Import):
+        return any(alias.name == "sys" and alias.asname for alias in node.names)
+    if isinstance(node, ast.ImportFrom):  # what is done by another name would not be seen
+        names = _HIDING.get(node.module or "", frozenset())
+        return any(alias.name in names and (alias.asname or node.module == "sys") for alias in node.names)
     if isinstance(node, ast.Attribute):
         return node.attr in _PLACES and isinstance(node.value, ast.Name) and node.value.id == "sys"
     if not isinstance(node, ast.Call):

@@ -30,6 +30,8 @@ _DRAWS = frozenset(
 )  # fmt: skip
 _SPLITTERS = frozenset(["train_test_split", "ShuffleSplit", "StratifiedShuffleSplit", "GroupShuffleSplit"])
 _FOLDS = frozenset(["KFold", "StratifiedKFold"])
+# How a line of R assigns: `b$kind[b$kind == "x"] <- 0`.
+_ASSIGNS_IN_R = re.compile(r"^[ \t]*[A-Za-z.][\w.$]*(?:\[.*\])? <- ", re.MULTILINE)
 
 Cells = Mapping[int, tuple[ast.Module, str]]
 
@@ -97,6 +99,11 @@ def lint_in(notebook: Any, where: str) -> Lint:
         )
     cells = parse_cells(notebook)
     broken = broken_cells(notebook, cells)
+    in_r = next((i for i in broken if _ASSIGNS_IN_R.search(notebook.cells[i].source)), None)
+    if in_r is not None:
+        # Some of R's lines are Python too, but mean something else: nothing can be said of them.
+        said = f"Cell {in_r + 1} is R, though the notebook says it is Python. Choose the R kernel and save it."
+        return Lint(where, found.parameters, [Problem("not-python", in_r + 1, None, said)])
     problems = [
         Problem("not-python", index + 1, None, f"Cell {index + 1} is not valid Python: every run stops there.")
         for index in broken

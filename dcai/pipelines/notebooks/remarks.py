@@ -82,7 +82,7 @@ def _remarks(
             f"{one.name!r} is limited by {', '.join(map(str, limits))}, which is not checked: it is no plain number for numbers.",
         )
     if one.settable and one.source.endswith(CHANGED):
-        yield "changed-parameter", f"{one.name!r} is changed again in its cell, so its default is not known."
+        yield "changed-parameter", f"{one.name!r} may be changed again in its cell, so its default is not known."
     if one.source and (own & loaded_names(ast.parse(one.source, mode="eval"))):
         yield (
             "derived-parameter",
@@ -91,13 +91,16 @@ def _remarks(
     elif one.name not in read and not in_text:
         yield "unread-parameter", f"{one.name!r} is never read after its cell, so setting it changes nothing."
     elif over := _overwritten(one.name, after):
-        yield "overwritten-parameter", f"{one.name!r} is overwritten in cell {over + 1} before it is read."
+        yield (
+            "overwritten-parameter",
+            f"{one.name!r} is overwritten in cell {over + 1} before anything after its cell reads it.",
+        )
 
 
 def why_not_settable(one: Parameter) -> str:
     """Say what keeps a parameter without an annotation from being set."""
     if one.source.endswith(CHANGED):
-        return f"is changed again in its cell (first set to {one.source.removesuffix(CHANGED)})"
+        return f"may be changed again in its cell (first set to {one.source.removesuffix(CHANGED)})"
     is_data, value = schemas.default_of(ast.parse(one.source, mode="eval").body)
     if not is_data or schemas.is_json(schemas.to_plain({}, value)):
         return f"is computed ({one.source})"

@@ -26,6 +26,7 @@ _COPIES = {
 }
 _LISTS = frozenset(["os.listdir", "os.scandir"])
 _STARTS = frozenset(["subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"])
+_HEARD = frozenset(["open", "sqlite3.connect", *_COPIES, *_LISTS, *_STARTS])
 CODE = (".py", ".pyc", ".so", ".pyd", ".dll")
 
 
@@ -54,6 +55,7 @@ class Watch:
 
     def __init__(self, target: str, claims: Claims | None = None) -> None:
         self._out = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._place = os.fstat(self._out)
         self._told: set[tuple[str, str]] = set()
         self._claims = claims
         prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix}
@@ -119,6 +121,8 @@ class Watch:
         # What may be a correction log is told in any case.
         if (kind, text) not in self._told and (len(self._told) < _MOST or text.endswith(".jsonl")):
             self._told.add((kind, text))
+            if not os.path.samestat(os.fstat(self._out), self._place):
+                return  # the notebook has closed it, and the number is another file's now
             os.write(self._out, (json.dumps([kind, text]) + "\n").encode())
 
 
@@ -135,13 +139,22 @@ def _name_of(program: Any) -> str:
     """Return the first word of what was started."""
     text = program[0] if isinstance(program, (list, tuple)) and program else program
     words = os.fsdecode(text).split() if isinstance(text, (str, bytes, os.PathLike)) else []
+    if words and "=" in words[0]:
+        return "sh"  # it begins with what it sets, which may be a secret
     return os.path.basename(words[0]) if words else ""  # noqa: PTH119 (it need not be a path)
 
 
 def watch(target: str, startup: str | None, claims: tuple[str, str, str, str] | None = None) -> None:
     """Watch from now on, and run the start-up file that the user has set himself."""
     os.environ.pop("PYTHONSTARTUP", None)
-    sys.addaudithook(Watch(target, None if claims is None else Claims(*claims)).listen)
+    listen = Watch(target, None if claims is None else Claims(*claims)).listen
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _HEARD:
+            listen(event, arguments)
+
+    # Each `id()` is an event, too. A method would cost three times as much: Python looks for an attribute that it lacks.
+    sys.addaudithook(hear)
     if startup:
         os.environ["PYTHONSTARTUP"] = startup
         from IPython import get_ipython

@@ -38,7 +38,7 @@ def call_witness(folder: Path, claims: watcher.Claims | None = None) -> dict[str
 def hear_witness(folder: Path) -> Iterator[tuple[Any, ...]]:
     """Yield what was told, in its order: what was done, to which file, and what dcai knows of that.
 
-    A line that was cut off by the kernel's end is left out.
+    A line that was cut off by the kernel's end is left out, and so is what no witness would say: a notebook may write there.
 
     Examples
     --------
@@ -46,20 +46,29 @@ def hear_witness(folder: Path) -> Iterator[tuple[Any, ...]]:
     []
     """
     path = folder / TOLD
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else ():
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
         try:
-            kind, file, *facts = json.loads(line)
-        except ValueError:
+            told = json.loads(line)
+        except (ValueError, RecursionError):
             continue
-        if "\0" not in str(file):  # no file has such a name, whoever asks for it
-            yield str(kind), str(file), *facts
+        match told:
+            case [str(kind), str(file), *facts] if "\0" not in file and _are_facts(kind, facts):
+                yield kind, file, *facts
 
 
-def share_witness(earlier: Path, folder: Path) -> None:
+def _are_facts(kind: str, facts: list[Any]) -> bool:
+    """Tell whether this is what can be said of a file: of a log its hash and its size, None where it was not there."""
+    match facts:
+        case [None, None] | [str(), int()]:
+            return kind == "log"
+    return not facts and kind != "log"
+
+
+def move_witness(earlier: Path, folder: Path) -> None:
     """Let a folder hold what the witness in another one has told, and will tell: its kernel goes on with a further run."""
     (folder / TOLD).unlink(missing_ok=True)
-    with suppress(OSError):  # it was never watched, or the disk knows no second names: then nothing is known
-        (folder / TOLD).hardlink_to(earlier / TOLD)
+    with suppress(OSError):  # it was never watched: then nothing is known
+        (earlier / TOLD).rename(folder / TOLD)
 
 
 def dismiss_witness(folder: Path, *, forget: bool = True) -> None:

@@ -68,6 +68,11 @@ def _count_threads() -> int:
     return len(list(tasks.iterdir())) if tasks.is_dir() else threading.active_count()
 
 
+def _count_cpus() -> int:
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux alone knows which
+    return os.cpu_count() or 1 if allowed is None else len(allowed(0))
+
+
 def _find_blas() -> Any:
     """Return what can set the number of threads of linear algebra; None where nobody uses any."""
     if "numpy" not in sys.modules:
@@ -184,7 +189,7 @@ def _become(order: dict[str, Any], blas: Any) -> None:
         sys.modules["numpy"].random.seed()  # Python's own generator does that by itself
     if blas is not None:
         stated = next((os.environ[n] for n in _THREADS if os.environ.get(n, "").isdigit()), "")
-        blas.limit(limits=int(stated) if stated else len(os.sched_getaffinity(0)))
+        blas.limit(limits=int(stated) if stated else _count_cpus())
     sys.argv = order["argv"]
     if "program" in order:
         _run_program(order)

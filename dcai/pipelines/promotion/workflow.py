@@ -54,7 +54,8 @@ code=0
 dcai run {name} 2>&1 | tee "$RUNNER_TEMP/run.txt" || code=$?
 {{ echo '### {name}: run'; sed 's/^/    /' "$RUNNER_TEMP/run.txt"; }} >> "$GITHUB_STEP_SUMMARY"
 end="end-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \\n')"
-{{ echo "code=$code"; echo "said<<$end"; tail -n {lines} "$RUNNER_TEMP/run.txt"; echo "$end"; }} >> "$GITHUB_OUTPUT"
+said=$(tail -n {lines} "$RUNNER_TEMP/run.txt" | tail -c {bytes} | tr '\\r' '\\n')
+{{ echo "code=$code"; echo "said<<$end"; printf '%s\\n' "$said"; echo "$end"; }} >> "$GITHUB_OUTPUT"
 exit "$code"
 """
 # One issue for each pipeline, found again by its title: opened, told of further failures, closed by the next good run.
@@ -76,7 +77,8 @@ fi
 if [ -n "$known" ]; then gh issue comment "$known" --body-file "$RUNNER_TEMP/report.md"
 else gh issue create --title "$title" --body-file "$RUNNER_TEMP/report.md"; fi
 """
-_LINES = 100  # the last ones of what a run has said
+# The last ones of what a run has said: a report may have 65,536 characters, and each line begins with four of its own.
+_LINES, _BYTES = 100, 12_000
 
 
 def make_workflow(one: Pipeline, ci: str) -> dict[Path, str]:
@@ -191,7 +193,8 @@ def _list_steps(one: Pipeline, baseline: str) -> Iterator[dict[str, Any]]:
         "run": _literal(_DUE.format(name=one.name, baseline=baseline)),
     }
     wanted = "steps.due.outputs.code == '10' || github.event_name == 'workflow_dispatch'"
-    yield {"name": "Run", "id": "run", "if": wanted, "run": _literal(_RUN.format(name=one.name, lines=_LINES))}
+    script = _RUN.format(name=one.name, lines=_LINES, bytes=_BYTES)
+    yield {"name": "Run", "id": "run", "if": wanted, "run": _literal(script)}
     kept = {"name": f"runs-{one.name}", "path": f"runs/{one.name}/", "if-no-files-found": "ignore"}
     yield {"name": "Keep the run", "if": "always()", "uses": _pin("actions/upload-artifact"), "with": kept}
 

@@ -25,7 +25,7 @@ from dcai.pipelines.definitions.manifest import MANIFEST, PIPELINE_NOTEBOOK
 from dcai.pipelines.definitions.patterns import fill_paths
 from dcai.pipelines.definitions.readings import list_code, list_logs
 from dcai.pipelines.names import find_root, new_run_id, relative_to_root, suggest_name
-from dcai.pipelines.notebooks.documents import kernel_of, write_notebook
+from dcai.pipelines.notebooks.documents import is_python, kernel_of, write_notebook
 from dcai.pipelines.notebooks.injection import given_to, mask
 from dcai.pipelines.notebooks.parameters import defaults_of, find_in, normalise
 from dcai.pipelines.notebooks.schemas import is_json
@@ -46,6 +46,7 @@ class Beside:
     source: Path
     root: Path
     kernel: str
+    python: bool = True
     definition: Pipeline | None = None
     custody: Custody | None = None
     versions: Mapping[str, Any] | None = None
@@ -66,7 +67,7 @@ class Beside:
         parameters = mask(found, defaults_of(found) | written)
         name = suggest_name(here.parent if _is_pipeline(here) else here)
         begun = ledger.begin(new_run_id(), name, relative_to_root(here, root), kernel, root=root, parameters=parameters)
-        return cls(begun, path, here, root, kernel)
+        return cls(begun, path, here, root, kernel, is_python(nb))
 
     def find_definition(self) -> Pipeline | None:
         """Return the pipeline whose notebook it is, if it is one's."""
@@ -149,7 +150,7 @@ class Beside:
                 one.name, self.root, self.folder, journal, interruption, one.inputs, outputs, logs, one.gates
             )
             self.custody.mark()
-            self.openings = Openings(self.root, self.folder, self.record, one)
+            self.openings = Openings(self.root, self.folder, self.record, one, python=self.python)
 
     def check_inputs(self) -> bool:
         """Judge a pipeline's inputs by their declared schemas, and keep its earlier outputs; False where it may not run."""

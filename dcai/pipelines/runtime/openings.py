@@ -15,7 +15,7 @@ from dcai.pipelines.definitions.definition import Pipeline
 from dcai.pipelines.definitions.readings import LOGS, TRIALS, find_logs, is_log, list_watched
 from dcai.pipelines.names import relative_to_root
 from dcai.pipelines.processes.watcher import Claims
-from dcai.pipelines.processes.witness import call_witness, dismiss_witness, hear_witness, share_witness
+from dcai.pipelines.processes.witness import call_witness, dismiss_witness, hear_witness, move_witness
 from dcai.pipelines.runtime.custody import say_changed
 
 
@@ -33,19 +33,23 @@ class Heard:
 
 @dataclass
 class Openings:
-    """The correction logs of one run under way; `environment` goes to its kernel, `settle` tells what was read."""
+    """The correction logs of one run under way; `environment` goes to its kernel, `settle` tells what was read.
+
+    A kernel that is none of Python (`python`) gets no witness: a Python that its cells start would call it instead.
+    """
 
     root: Path
     folder: Path
     begun: RunRecord
     definition: Pipeline | None = None
     claims: Claims | None = None
+    python: bool = True
     environment: dict[str, str] = field(init=False)
     _before: dict[str, FileHash] = field(init=False)
 
     def __post_init__(self) -> None:
         """Call a witness, and take note of what stands in every log of the repository."""
-        self.environment = call_witness(self.folder, self.claims)
+        self.environment = call_witness(self.folder, self.claims) if self.python else {}
         found = contents.hash_files(self.root, find_logs(self.root))
         # What the record names already was hashed with everything else that the run reads.
         self._before = {one.path: one for one in (*found, *self.begun.corrections)}
@@ -79,7 +83,7 @@ class Openings:
 
     def take_over(self, earlier: Path) -> None:
         """Go on with what the kernel of an earlier run has told: it tells the rest to the same place."""
-        share_witness(earlier, self.folder)
+        move_witness(earlier, self.folder)
 
     def _list_stated(self) -> list[str]:
         """Return the logs that count whether they were opened or not: the manifest declares them, or has them watched."""

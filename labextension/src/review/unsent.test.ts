@@ -119,6 +119,24 @@ describe('a page that is left', () => {
     expect(sessionStorage).toHaveLength(0);
   });
 
+  it('knows in which notebook a decision waits when that is closed, or its cell scrolled away', async () => {
+    const model = open();
+    await settle();
+    const notebook = stage();
+    notebook.classList.add('jp-MainAreaWidget');
+    const other = document.createElement('div');
+    document.body.append(other);
+    model.silent = true;
+    press('q');
+    const review = find('.dcai-review');
+    review.remove();
+    expect([countPending(), countPending(notebook), countPending(other)]).toEqual([1, 1, 0]);
+    notebook.append(review);
+    shut();
+    // A kernel that is dead never answers: whoever closes another notebook is not asked about this one.
+    expect([isAskedFirst(), countPending(other)]).toEqual([true, 0]);
+  });
+
   it('does not ask for what the next view of the log has saved', async () => {
     const old = open();
     await settle();
