@@ -74,6 +74,8 @@ class Bar:
         """Take the bar away."""
         self._ended.set()
         self._drawer.join()
+        if kind is None:  # a notebook marks a bar that is closed before its end as a failure
+            self._bar.n = 100
         self._bar.close()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
